@@ -13,6 +13,7 @@ libbase_a_SOURCES = \
 	base/udp/steering.c base/udp/steering.h \
 	base/udp/udp_batch.c base/udp/udp_batch.h \
 	base/udp/udp_errors.c base/udp/udp_errors.h \
+	base/udp/udp_queue.c base/udp/udp_queue.h \
 	base/units.c base/units.h \
 	base/version.c base/version.h \
 	base/whole_file.c base/whole_file.h

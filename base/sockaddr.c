@@ -9,8 +9,6 @@
 
 socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out)
 {
-	memset(out, 0, sizeof(*out));
-
 	if (ep->ip.family == IP_V4) {
 		struct sockaddr_in sin = {.sin_family = AF_INET,
 					  .sin_port = htons(ep->port)};

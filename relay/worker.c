@@ -249,6 +249,13 @@ static bool make_parts(struct worker *worker, const struct worker_common *common
 	       worker_make_flows(worker, common->flow_owner);
 }
 
+static void end_turn(void *arg)
+{
+	struct worker *worker = arg;
+
+	relay_udp_end_turn(worker->relay_udp);
+}
+
 struct worker *worker_new(const struct worker_common *common, unsigned number,
 			  struct relay_settings *settings, char *error, size_t error_size)
 {
@@ -277,6 +284,8 @@ struct worker *worker_new(const struct worker_common *common, unsigned number,
 			 worker) != 0 ||
 	    event_assign(&worker->saver, worker->loop.base, -1, 0, catch_up, worker) != 0)
 		goto fail;
+	worker->loop.turn_end = end_turn;
+	worker->loop.turn_end_arg = worker;
 	sample_rates(-1, 0, worker); /* and from now on it calls itself */
 	if (worker->keeper != NULL)
 		catch_up(-1, 0, worker); /* likewise */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/udp/udp_batch.h"
+#include "base/udp/udp_queue.h"
 #include "relay/core/allocation_table.h"
 #include "relay/front/dtls/dtls.h"
 #include "relay/front/stream.h"

@@ -1,8 +1,5 @@
 /*
  * udp_batch.c - see udp_batch.h.
- *
- * Measured on a veth: a send costs some 4 us however long the datagram is, nearly all of it in
- * the kernel's protocol code, and a segmented one passes that code once.
  */
 #include "base/udp/udp_batch.h"
 
@@ -18,17 +15,11 @@
 
 #include "base/sockaddr.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
+#ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
 
-enum {
-	WORTH_A_RUN = 3,
-	SEND_TRIES = 3,
-	REFUSED_RUNS = 1024,  /* sent one by one before the kernel is asked again */
-	DATAGRAM_MAX = 65536, /* touched only as far as datagrams reach */
-};
+enum { DATAGRAM_MAX = 65536 }; /* touched only as far as datagrams reach */
 
 /* A receive writes what it used of these. */
 static void make_ready(struct udp_batch *batch, unsigned i)
@@ -70,7 +61,6 @@ bool udp_batch_init(struct udp_batch *batch, size_t headroom)
 
 void udp_batch_destroy(struct udp_batch *batch)
 {
-	assert(batch->count == 0);
 	if (batch->buffers != NULL)
 		munmap(batch->buffers, batch->buffers_len);
 	batch->buffers = NULL;
@@ -79,16 +69,16 @@ void udp_batch_destroy(struct udp_batch *batch)
 static void reset(struct udp_batch *batch)
 {
 	for (unsigned i = 0; i < batch->used; i++)
-		make_ready(batch, i);
+		make_ready(batch, batch->first + i);
 	batch->used = 0;
 }
 
 unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max)
 {
-	assert(max > 0 && max <= UDP_BATCH_MAX);
+	assert(max > 0 && max <= udp_batch_room(batch));
 	reset(batch);
 
-	int count = recvmmsg(fd, batch->messages, max, 0, NULL);
+	int count = recvmmsg(fd, batch->messages + batch->first, max, 0, NULL);
 	if (count > 0)
 		batch->used = (unsigned)count;
 	return batch->used;
@@ -96,16 +86,25 @@ unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max)
 
 unsigned udp_batch_receive_one(struct udp_batch *batch, int fd)
 {
-	struct msghdr *header = &batch->messages[0].msg_hdr;
-
+	assert(udp_batch_room(batch) > 0);
 	if (batch->used > 1)
 		reset(batch);
-	make_ready(batch, 0);
-	header->msg_flags = 0;
-	ssize_t len = recvmsg(fd, header, 0);
-	batch->messages[0].msg_len = (unsigned)len;
+
+	struct mmsghdr *message = &batch->messages[batch->first];
+	make_ready(batch, batch->first);
+	message->msg_hdr.msg_flags = 0;
+	ssize_t len = recvmsg(fd, &message->msg_hdr, 0);
+	message->msg_len = (unsigned)len;
 	batch->used = 1;
 	return len >= 0;
+}
+
+void udp_batch_let_go(struct udp_batch *batch)
+{
+	reset(batch);
+	for (unsigned i = 0; i < batch->first; i++)
+		make_ready(batch, i);
+	batch->first = 0;
 }
 
 static bool is_tos(const struct cmsghdr *control)
@@ -147,217 +146,6 @@ void udp_batch_read_controls(struct msghdr *header, struct udp_message *message)
 			}
 		}
 	}
-}
-
-static size_t *refused_size(struct udp_batch *batch)
-{
-	return batch->to.ip.family == IP_V4 ? &batch->refused_v4 : &batch->refused_v6;
-}
-
-/* 0 or an errno. */
-static int send_message(int fd, const struct msghdr *message)
-{
-	/*
-	 * An ICMP error about an earlier datagram fails the next call, which sends nothing; any
-	 * other error comes again. Whoever forges such errors may well hit more than one call.
-	 */
-	for (int i = 0; i < SEND_TRIES; i++) {
-		if (sendmsg(fd, message, 0) >= 0)
-			return 0;
-		if (errno == EAGAIN)
-			break;
-	}
-	return errno;
-}
-
-/* UDP_SEGMENT; IP_TOS or IPV6_TCLASS; IP_TTL or IPV6_HOPLIMIT. */
-union send_control {
-	struct cmsghdr alignment;
-	char bytes[CMSG_SPACE(sizeof(uint16_t)) + 2 * CMSG_SPACE(sizeof(int))];
-};
-
-/* Add one to the message's, whose buffer has room for it. */
-static void add_control(struct msghdr *message, int level, int type, const void *value,
-			size_t size)
-{
-	struct cmsghdr *control =
-		(struct cmsghdr *)(void *)((char *)message->msg_control +
-					   message->msg_controllen);
-
-	control->cmsg_level = level;
-	control->cmsg_type = type;
-	control->cmsg_len = CMSG_LEN(size);
-	memcpy(CMSG_DATA(control), value, size);
-	message->msg_controllen += CMSG_SPACE(size);
-	assert(message->msg_controllen <= sizeof(union send_control));
-}
-
-/* The socket's own TOS is 0, so that most datagrams need none of this. */
-static bool has_fields(const struct udp_batch *batch)
-{
-	return (batch->tos | batch->hop_limit) != 0;
-}
-
-static void add_fields(struct msghdr *message, const struct udp_batch *batch)
-{
-	bool v4 = batch->to.ip.family == IP_V4;
-	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
-	int tos = batch->tos, hop_limit = batch->hop_limit;
-
-	if (tos != 0)
-		add_control(message, level, v4 ? IP_TOS : IPV6_TCLASS, &tos, sizeof(tos));
-	if (hop_limit != 0)
-		add_control(message, level, v4 ? IP_TTL : IPV6_HOPLIMIT, &hop_limit,
-			    sizeof(hop_limit));
-}
-
-/* One after the other; how many the kernel took. */
-static unsigned send_each(struct udp_batch *batch, struct sockaddr_storage *sa,
-			  socklen_t sa_len)
-{
-	struct iovec *pieces = batch->vectors;
-	union send_control control = {0};
-	unsigned sent = 0;
-	struct msghdr message = {
-		.msg_name = sa,
-		.msg_namelen = sa_len,
-		.msg_iovlen = batch->pieces,
-		.msg_control = &control,
-	};
-
-	add_fields(&message, batch);
-	for (unsigned i = 0; i < batch->count; i++, pieces += batch->pieces) {
-		/* sendto() is cheaper for the one datagram of one piece that most are. */
-		if (batch->pieces == 1 && !has_fields(batch) &&
-		    sendto(batch->fd, pieces->iov_base, pieces->iov_len, 0,
-			   (struct sockaddr *)sa, sa_len) >= 0) {
-			sent++;
-			continue;
-		}
-		message.msg_iov = pieces;
-		sent += send_message(batch->fd, &message) == 0;
-	}
-	return sent;
-}
-
-/* All in one call. 0 or an errno. */
-static int send_together(struct udp_batch *batch, struct sockaddr_storage *sa,
-			 socklen_t sa_len)
-{
-	union send_control control = {0};
-	uint16_t size = (uint16_t)batch->size;
-	struct msghdr message = {
-		.msg_name = sa,
-		.msg_namelen = sa_len,
-		.msg_iov = batch->vectors,
-		.msg_iovlen = batch->count * batch->pieces,
-		.msg_control = &control,
-	};
-
-	add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-	add_fields(&message, batch);
-	return send_message(batch->fd, &message);
-}
-
-/* Larger than what the device sends in one packet; which of them depends on the kernel. */
-static bool is_about_size(int error)
-{
-	return error == EMSGSIZE || error == EINVAL;
-}
-
-/* No segments at all: the device does no checksums, IPsec, or an old kernel. */
-static bool is_about_segments(int error)
-{
-	return error == EIO || error == ENOPROTOOPT || error == EOPNOTSUPP;
-}
-
-uint64_t udp_batch_flush(struct udp_batch *batch)
-{
-	struct sockaddr_storage sa;
-	size_t *refused = refused_size(batch);
-	uint64_t failed = batch->failed;
-	unsigned sent = 0;
-
-	batch->failed = 0;
-	if (batch->count == 0)
-		return failed;
-	socklen_t sa_len = sockaddr_from_endpoint(&batch->to, &sa);
-	if (*refused != 0 && batch->count >= WORTH_A_RUN && batch->refused_runs > 0 &&
-	    --batch->refused_runs == 0)
-		*refused = 0;
-	if (batch->count < WORTH_A_RUN || (*refused != 0 && batch->size >= *refused)) {
-		sent = send_each(batch, &sa, sa_len);
-	} else {
-		int error = send_together(batch, &sa, sa_len);
-		if (error == 0) {
-			sent = batch->count;
-		} else if (is_about_size(error) || is_about_segments(error)) {
-			sent = send_each(batch, &sa, sa_len);
-			/* A destination that takes nothing at all says nothing about it. */
-			if (sent > 0) {
-				*refused = is_about_size(error) ? batch->size : 1;
-				batch->refused_runs = REFUSED_RUNS;
-			}
-		}
-	}
-	assert(sent <= batch->count);
-	failed += batch->count - sent;
-	batch->count = 0;
-	return failed;
-}
-
-static bool joins(const struct udp_batch *batch, int fd, const struct endpoint *to,
-		  size_t size, unsigned pieces, const struct udp_datagram *datagram)
-{
-	return batch->fd == fd && batch->tos == datagram->tos &&
-	       batch->hop_limit == datagram->hop_limit && !batch->is_over && size > 0 &&
-	       size <= batch->size && batch->pieces == pieces &&
-	       batch->count < UDP_BATCH_RUN_MAX &&
-	       batch->total + size <= UDP_BATCH_RUN_BYTES &&
-	       endpoint_equal(&batch->to, to);
-}
-
-void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
-		    const struct udp_datagram *datagram)
-{
-	static uint8_t zeros[4];
-	size_t header_len = datagram->header.len;
-	size_t size = header_len + datagram->payload.len + datagram->padding_len;
-	unsigned pieces = header_len + datagram->padding_len > 0 ? UDP_BATCH_PIECES : 1;
-
-	assert(header_len <= UDP_BATCH_HEADER_MAX &&
-	       datagram->padding_len < sizeof(zeros));
-	if (batch->count > 0 && !joins(batch, fd, to, size, pieces, datagram))
-		batch->failed = udp_batch_flush(batch);
-	if (batch->count == 0) {
-		batch->fd = fd;
-		batch->to = *to;
-		batch->size = size;
-		batch->total = 0;
-		batch->tos = datagram->tos;
-		batch->hop_limit = datagram->hop_limit;
-		batch->pieces = pieces;
-		batch->is_over = size == 0;
-	}
-
-	assert(batch->count < UDP_BATCH_RUN_MAX && batch->pieces == pieces);
-	/* An iovec is not for writing only; the kernel reads from these. */
-	struct iovec payload = {(void *)(uintptr_t)datagram->payload.data,
-				datagram->payload.len};
-	struct iovec *next = &batch->vectors[batch->count * pieces];
-	if (pieces == 1) {
-		*next = payload;
-	} else {
-		uint8_t *header = batch->headers[batch->count];
-		memcpy(header, datagram->header.data, header_len);
-		next[0] = (struct iovec){header, header_len};
-		next[1] = payload;
-		next[2] = (struct iovec){zeros, datagram->padding_len};
-	}
-	batch->count++;
-	batch->total += size;
-	if (size < batch->size)
-		batch->is_over = true;
 }
 
 int udp_batch_tell_hop_limit(int fd, uint8_t family, bool on)

@@ -1,20 +1,13 @@
 /*
- * udp_batch.h - UDP sockets, read and written many datagrams at a time.
+ * udp_batch.h - UDP sockets, read many datagrams at a time; see udp_queue.h for sending.
  *
- * Receiving: one call takes several messages, and each message may hold several datagrams of
- * one sender (UDP_GRO). The buffers belong to the batch, not to a socket, and have headroom, so
- * that a header can be written in front of a payload without copying it.
- *
- * Sending: consecutive datagrams of one size to one destination form a run, which the kernel
- * takes in one call (UDP_SEGMENT). The receiver sees no difference: the same datagrams in the
- * same order. A run ends with a datagram that does not fit it (other socket, other destination,
- * longer) or with a shorter one, which may be its last. One or two go out one by one: for so few
- * the one call costs more than it saves. What the kernel refuses to segment goes out one by one
- * too, and is tried again a while later.
+ * One call takes several messages, and each message may hold several datagrams of one sender
+ * (UDP_GRO). The buffers belong to the batch, not to a socket, and have headroom, so that a header can
+ * be written in front of a payload without copying it.
  *
  * Owner    whoever embeds it; one thread. The caller owns the sockets.
- * Memory   received bytes are valid until the next receive. Payloads to send are borrowed until
- *          the flush; headers are copied. Nothing is allocated after udp_batch_init().
+ * Memory   received bytes are valid until the next receive, or until they are let go if they are held.
+ *          Nothing is allocated after udp_batch_init().
  */
 #ifndef BASE_UDP_BATCH_H
 #define BASE_UDP_BATCH_H
@@ -31,21 +24,8 @@
 #include "stun/wire.h"
 
 enum {
-	UDP_BATCH_MAX = 32,     /* messages of one receive */
-	UDP_BATCH_TAIL = 4,     /* bytes behind a payload that may be written */
-	UDP_BATCH_RUN_MAX = 64, /* datagrams of one send; older kernels refuse more */
-	UDP_BATCH_RUN_BYTES = 65000, /* of one send */
-	UDP_BATCH_HEADER_MAX = 64,   /* of one datagram */
-	UDP_BATCH_PIECES = 3,        /* header, payload, padding */
-};
-
-/* A datagram to send, in pieces. Only payload is borrowed; the padding is zeros. */
-struct udp_datagram {
-	struct slice header; /* copied; may be empty, else up to UDP_BATCH_HEADER_MAX */
-	struct slice payload;
-	size_t padding_len; /* 0..3 */
-	uint8_t tos;        /* of its IP header: DSCP and ECN */
-	uint8_t hop_limit;  /* of its IP header, or TTL; 0: the system's default */
+	UDP_BATCH_MAX = 32, /* messages of one receive */
+	UDP_BATCH_TAIL = 4, /* bytes behind a payload that may be written */
 };
 
 /* What one message brought: a datagram, or several of one sender. */
@@ -68,41 +48,45 @@ union udp_batch_control {
 };
 
 struct udp_batch {
-	/* Receiving. */
-	unsigned used; /* messages that the last receive wrote to */
+	unsigned first; /* message of the last receive; those before it are held */
+	unsigned used;  /* messages that the last receive wrote to */
 	uint8_t *buffers;
 	size_t buffers_len;
 	struct mmsghdr messages[UDP_BATCH_MAX];
 	struct iovec buffer_of[UDP_BATCH_MAX];
 	struct sockaddr_storage sources[UDP_BATCH_MAX];
 	union udp_batch_control controls[UDP_BATCH_MAX];
-
-	/* Sending: the run. */
-	int fd;
-	struct endpoint to;
-	size_t size;  /* of all datagrams but the last */
-	size_t total; /* bytes so far */
-	uint8_t tos, hop_limit;
-	unsigned count;
-	unsigned pieces;   /* of each datagram */
-	bool is_over;      /* a shorter one was added */
-	size_t refused_v4; /* the kernel does not segment into that size or larger ... */
-	size_t refused_v6; /* ... per family; 0 stands for no such size */
-	unsigned refused_runs; /* until that is forgotten: a forged ICMP error may look like it */
-	uint64_t failed; /* datagrams not sent since the last flush */
-	struct iovec vectors[UDP_BATCH_RUN_MAX * UDP_BATCH_PIECES];
-	uint8_t headers[UDP_BATCH_RUN_MAX][UDP_BATCH_HEADER_MAX];
 };
 
 /* headroom: writable bytes in front of a payload. False if out of memory. */
 bool udp_batch_init(struct udp_batch *batch, size_t headroom);
 void udp_batch_destroy(struct udp_batch *batch); /* zeros are allowed */
 
-/* Receive up to max messages, at most UDP_BATCH_MAX, of a nonblocking socket; how many. */
+/*
+ * Receive up to max messages, at most udp_batch_room(), of a nonblocking socket; how many. What was
+ * received before is gone, unless it is held.
+ */
 unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max);
 
 /* Receive 0 or 1, by the cheapest call. Only for a socket without UDP_GRO. */
 unsigned udp_batch_receive_one(struct udp_batch *batch, int fd);
+
+/* What the last receive brought stays until it is let go: its payloads wait to be sent. */
+static inline void udp_batch_hold(struct udp_batch *batch)
+{
+	assert(batch->first + batch->used <= UDP_BATCH_MAX);
+	batch->first += batch->used;
+	batch->used = 0;
+}
+
+/* How many messages a receive can bring beside those that are held. */
+static inline unsigned udp_batch_room(const struct udp_batch *batch)
+{
+	return UDP_BATCH_MAX - batch->first;
+}
+
+/* Nothing of what is held is needed any more. */
+void udp_batch_let_go(struct udp_batch *batch);
 
 /* What the kernel says of a message: the size of its datagrams, its TOS, its hop limit. */
 void udp_batch_read_controls(struct msghdr *header, struct udp_message *message);
@@ -110,9 +94,9 @@ void udp_batch_read_controls(struct msghdr *header, struct udp_message *message)
 /* A message of the last receive. */
 static inline struct udp_message udp_batch_message(struct udp_batch *batch, unsigned i)
 {
-	struct msghdr *header = &batch->messages[i].msg_hdr;
-	uint8_t *bytes = batch->buffer_of[i].iov_base;
-	size_t len = batch->messages[i].msg_len;
+	struct msghdr *header = &batch->messages[batch->first + i].msg_hdr;
+	uint8_t *bytes = batch->buffer_of[batch->first + i].iov_base;
+	size_t len = batch->messages[batch->first + i].msg_len;
 	struct udp_message message = {.rest = {bytes, len}, .size = len, .room = bytes};
 
 	assert(i < batch->used);
@@ -126,14 +110,14 @@ static inline bool udp_batch_source(const struct udp_batch *batch, unsigned i,
 				    struct endpoint *source)
 {
 	assert(i < batch->used);
-	return sockaddr_to_endpoint(&batch->sources[i], source);
+	return sockaddr_to_endpoint(&batch->sources[batch->first + i], source);
 }
 
 /* It was longer than the buffer. */
 static inline bool udp_batch_is_truncated(const struct udp_batch *batch, unsigned i)
 {
 	assert(i < batch->used);
-	return batch->messages[i].msg_hdr.msg_flags & MSG_TRUNC;
+	return batch->messages[batch->first + i].msg_hdr.msg_flags & MSG_TRUNC;
 }
 
 /* Take the next datagram, which may be empty. Call it once, and on while there is a rest. */
@@ -147,16 +131,6 @@ static inline struct slice udp_message_take(struct udp_message *message)
 	message->rest = slice_skip(message->rest, datagram.len);
 	return datagram;
 }
-
-/* Add a datagram to the run. This may send what was added before. */
-void udp_batch_send(struct udp_batch *batch, int fd, const struct endpoint *to,
-		    const struct udp_datagram *datagram);
-
-/*
- * Send the run; due before its socket is closed and before its payloads are gone. Returns how
- * many datagrams the kernel refused since the last flush.
- */
-uint64_t udp_batch_flush(struct udp_batch *batch);
 
 struct udp_bind_options {
 	bool reuse_port;    /* siblings will bind to the same address */

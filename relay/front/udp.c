@@ -1,7 +1,6 @@
 /*
  * udp.c - receives in batches, because a front serves many clients at once. Replies are sent
- * one by one; what is relayed goes out in runs (base/udp/udp_batch.h), which end with the batch
- * that holds their payloads.
+ * one by one; what is relayed waits in a queue (base/udp/udp_queue.h) until the flush.
  */
 #include "relay/front/udp.h"
 
@@ -11,12 +10,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "base/sockaddr.h"
 #include "base/udp/steering.h"
 #include "base/udp/udp_batch.h"
+#include "base/udp/udp_queue.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/turn.h"
 #include "relay/delivery.h"
@@ -28,12 +25,12 @@
 #include "relay/loop.h"
 #include "relay/reload/relay_settings.h"
 
-static_assert(FORWARD_HEADER_MAX <= (int)UDP_BATCH_HEADER_MAX,
+static_assert(FORWARD_HEADER_MAX <= (int)UDP_QUEUE_HEADER_MAX,
 	      "a header fits a datagram");
 
 struct udp_front {
+	struct loop_watch watch;
 	struct udp_fronts *owner;
-	struct event event;
 	int fd;         /* -1: this front is not UDP */
 	uint32_t drops; /* by the kernel, as counted */
 	uint16_t index;
@@ -47,7 +44,8 @@ struct udp_fronts {
 		struct endpoint hop; /* of no family: it has come itself */
 	} current;
 	struct udp_front fronts[FRONTS_MAX];
-	struct udp_batch batch; /* from clients and to a client */
+	struct udp_batch batch; /* from clients */
+	struct udp_queue queue; /* to clients of a front */
 	struct dtls *dtls;      /* clients at the fronts after these */
 };
 
@@ -372,7 +370,6 @@ static bool receive(struct udp_front *front, int fd)
 	unsigned count = udp_batch_receive(&fronts->batch, fd, UDP_BATCH_MAX);
 	if (count == 0)
 		return false;
-	loop_turn(delivery->loop);
 	distribution_add(&delivery->turn->counters.batches[SOCKET_FRONT],
 			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
@@ -381,10 +378,11 @@ static bool receive(struct udp_front *front, int fd)
 	return true;
 }
 
-static void readable(evutil_socket_t fd, short events, void *arg)
+static void readable(struct loop_watch *watch)
 {
-	(void)events;
-	receive(arg, fd);
+	struct udp_front *front = (struct udp_front *)watch;
+
+	receive(front, front->fd);
 }
 
 int udp_front_descriptor(const struct udp_fronts *fronts, uint16_t front)
@@ -396,8 +394,9 @@ int udp_front_descriptor(const struct udp_fronts *fronts, uint16_t front)
 void udp_front_drain(struct udp_fronts *fronts, uint16_t front, int fd)
 {
 	assert(front < FRONTS_MAX && fronts->fronts[front].fd >= 0);
-	while (receive(&fronts->fronts[front], fd))
-		;
+	do
+		loop_turn(fronts->delivery->loop);
+	while (receive(&fronts->fronts[front], fd));
 }
 
 /* --- the ways of DTLS to its clients --------------------------------------------------------- */
@@ -543,9 +542,8 @@ bool udp_front_open(struct udp_fronts *fronts, uint16_t front, int fd)
 
 	assert(front < FRONTS_MAX && opened->fd < 0);
 	assert(fronts->delivery->turn->shared->fronts[front].transport == TRANSPORT_UDP);
-	if (event_assign(&opened->event, fronts->delivery->loop->base, fd,
-			 EV_READ | EV_PERSIST, readable, opened) != 0 ||
-	    event_add(&opened->event, NULL) != 0)
+	opened->watch.ready = readable;
+	if (loop_watch(fronts->delivery->loop, fd, &opened->watch) != 0)
 		return false;
 	if (fronts->delivery->settings->turn.decrement_hop_limit)
 		tell_hop_limit(opened, fd, true);
@@ -564,9 +562,9 @@ void udp_front_close(struct udp_fronts *fronts, uint16_t front)
 	if (closed->fd < 0)
 		return;
 	dtls_end_front(fronts->dtls, (uint16_t)(front + 1));
-	assert(fronts->batch.count == 0);
+	udp_fronts_flush(fronts);
 	count_drops(closed);
-	event_del(&closed->event);
+	loop_unwatch(fronts->delivery->loop, closed->fd, &closed->watch);
 	close(closed->fd);
 	closed->fd = -1;
 }
@@ -577,6 +575,7 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 	struct sockaddr_storage sa;
 	socklen_t sa_len = sockaddr_from_endpoint(next_hop(fronts, front, client), &sa);
 
+	udp_fronts_flush(fronts); /* what came before goes out before */
 	if (sendto(socket_of(fronts, front), datagram.data, datagram.len, 0,
 		   (struct sockaddr *)&sa, sa_len) < 0)
 		counter_add(&fronts->delivery->turn->counters.drops[DROP_SEND_FAILED], 1);
@@ -585,13 +584,13 @@ void udp_front_send(struct udp_fronts *fronts, uint16_t front,
 void udp_front_relay(struct udp_fronts *fronts, uint16_t front,
 		     const struct endpoint *client, const struct udp_datagram *datagram)
 {
-	udp_batch_send(&fronts->batch, socket_of(fronts, front),
-		       next_hop(fronts, front, client), datagram);
+	udp_queue_add(&fronts->queue, socket_of(fronts, front),
+		      next_hop(fronts, front, client), datagram);
 }
 
 void udp_fronts_flush(struct udp_fronts *fronts)
 {
-	uint64_t failed = udp_batch_flush(&fronts->batch);
+	uint64_t failed = udp_queue_flush(&fronts->queue);
 
 	dtls_flushed(fronts->dtls);
 	if (failed > 0)

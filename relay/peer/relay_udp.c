@@ -1,6 +1,7 @@
 /*
- * relay_udp.c - one UDP socket per allocation and family. The receive buffers are the worker's,
- * not the socket's: nothing of a datagram is left when the loop resumes.
+ * relay_udp.c - one UDP socket per allocation and family. The receive buffers are the worker's, not
+ * the socket's. What comes for UDP clients lies there until the end of the loop's turn, and then goes out
+ * with one call: clients share the socket of their front. What goes to peers has a socket each.
  *
  * How a socket is read follows what comes. Voice is one datagram each time, and the plainest
  * call is the cheapest for it. A socket whose turn comes again soon after the last one has a
@@ -15,11 +16,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "base/udp/udp_batch.h"
 #include "base/udp/udp_errors.h"
+#include "base/udp/udp_queue.h"
 #include "relay/core/allocation_table.h"
 #include "relay/core/edge.h"
 #include "relay/core/icmp.h"
@@ -39,8 +38,9 @@ enum {
 	RECEIVE_BUFFER = 256 << 10,
 };
 
-/* What packets touch comes first and fits a cache line. */
+/* Two of them fit a cache line. */
 struct relay_socket {
+	struct loop_watch watch;
 	struct relay_udp *owner; /* NULL: slot not open */
 	int fd;
 	uint32_t read_at; /* the number of its last read */
@@ -49,15 +49,17 @@ struct relay_socket {
 	bool bursts;     /* UDP_GRO is on */
 	bool df;         /* what is sent has DF set */
 	uint32_t drops;  /* by the kernel, as counted */
-	struct event event;
 };
+
+static_assert(sizeof(struct relay_socket) <= 32, "every packet touches one");
 
 struct relay_udp {
 	struct delivery *delivery;
 	struct relay_socket *sockets; /* of IPv4 by slot; behind them those of IPv6 */
 	size_t slots;
 	uint32_t reads;
-	struct udp_batch batch; /* from peers and to a peer */
+	struct udp_batch batch; /* from peers */
+	struct udp_queue queue; /* to a peer */
 };
 
 static struct relay_socket *socket_of(struct relay_udp *sockets, uint32_t slot,
@@ -89,9 +91,19 @@ static unsigned batch_for(struct relay_udp *sockets, struct relay_socket *rs)
 	return BATCH;
 }
 
+void relay_udp_end_turn(struct relay_udp *sockets)
+{
+	if (udp_batch_room(&sockets->batch) == UDP_BATCH_MAX)
+		return;
+	sockets->delivery->flush_clients(sockets->delivery->self);
+	udp_batch_let_go(&sockets->batch);
+}
+
 /* How many messages came. */
 static unsigned receive(struct relay_udp *sockets, struct relay_socket *rs, unsigned max)
 {
+	if (udp_batch_room(&sockets->batch) < max)
+		relay_udp_end_turn(sockets);
 	if (max == 1 && !rs->bursts)
 		return udp_batch_receive_one(&sockets->batch, rs->fd);
 
@@ -156,7 +168,6 @@ static void read_errors(struct relay_udp *sockets, struct relay_socket *rs)
 
 	if (!udp_errors_next(rs->fd, &error))
 		return;
-	loop_turn(delivery->loop);
 	for (unsigned some = ERRORS; some > 0; some--) {
 		tell_error(delivery, slot_of(rs), &error);
 		if (!udp_errors_next(rs->fd, &error))
@@ -165,26 +176,24 @@ static void read_errors(struct relay_udp *sockets, struct relay_socket *rs)
 	delivery->flush_clients(delivery->self);
 }
 
-static void readable(evutil_socket_t fd, short events, void *arg)
+static void readable(struct loop_watch *watch)
 {
-	(void)events;
-	struct relay_socket *rs = arg;
+	struct relay_socket *rs = (struct relay_socket *)watch;
 	struct relay_udp *sockets = rs->owner;
 	struct delivery *delivery = sockets->delivery;
 	uint32_t slot = slot_of(rs);
 
-	assert(rs->fd == fd);
+	allocation_prefetch(delivery->turn->table, slot);
 	unsigned count = receive(sockets, rs, batch_for(sockets, rs));
 	if (count == 0) {
 		read_errors(sockets, rs);
 		return;
 	}
-	loop_turn(delivery->loop);
 	distribution_add(&delivery->turn->counters.batches[SOCKET_RELAY],
 			 &distribution_batches, count);
 	for (unsigned i = 0; i < count; i++)
 		received(sockets, slot, i);
-	delivery->flush_clients(delivery->self);
+	udp_batch_hold(&sockets->batch);
 }
 
 struct relay_udp *relay_udp_new(struct delivery *delivery, size_t slots)
@@ -237,10 +246,10 @@ static int serve(struct relay_udp *sockets, uint32_t slot, uint8_t family, int f
 		return failed;
 	if (sockets->delivery->settings->turn.decrement_hop_limit)
 		udp_batch_tell_hop_limit(fd, family, true);
-	if (event_assign(&rs->event, sockets->delivery->loop->base, fd,
-			 EV_READ | EV_PERSIST, readable, rs) != 0 ||
-	    event_add(&rs->event, NULL) != 0)
-		return -ENOMEM;
+	rs->watch.ready = readable;
+	failed = loop_watch(sockets->delivery->loop, fd, &rs->watch);
+	if (failed != 0)
+		return failed;
 	rs->owner = sockets;
 	rs->fd = fd;
 	rs->family = family;
@@ -356,7 +365,7 @@ void relay_udp_close(struct relay_udp *sockets, uint32_t slot, uint8_t family)
 	assert(rs->owner == sockets && rs->family == family);
 	relay_udp_flush(sockets); /* the descriptor may soon be another socket's */
 	count_drops(sockets, rs);
-	event_del(&rs->event);
+	loop_unwatch(sockets->delivery->loop, rs->fd, &rs->watch);
 	close(rs->fd);
 	rs->owner = NULL;
 }
@@ -369,7 +378,7 @@ void relay_udp_take(struct relay_udp *sockets, uint32_t slot, uint8_t family,
 	assert(rs->owner == sockets && rs->family == family);
 	relay_udp_flush(sockets);
 	count_drops(sockets, rs);
-	event_del(&rs->event);
+	loop_unwatch(sockets->delivery->loop, rs->fd, &rs->watch);
 	*state = (struct relay_socket_state){
 		.fd = rs->fd,
 		.drops = rs->drops,
@@ -390,10 +399,9 @@ void relay_udp_give(struct relay_udp *sockets, uint32_t slot, uint8_t family,
 	}
 	rs = socket_of(sockets, slot, family);
 	assert(rs->owner == NULL && state->fd >= 0);
-	/* Without memory for the event it only sends; the next move or its end puts that right. */
-	if (event_assign(&rs->event, sockets->delivery->loop->base, state->fd,
-			 EV_READ | EV_PERSIST, readable, rs) == 0)
-		event_add(&rs->event, NULL);
+	/* Without memory to watch it, it only sends; the next move or its end puts that right. */
+	rs->watch.ready = readable;
+	loop_watch(sockets->delivery->loop, state->fd, &rs->watch);
 	rs->owner = sockets;
 	rs->fd = state->fd;
 	rs->family = family;
@@ -406,7 +414,7 @@ void relay_udp_give(struct relay_udp *sockets, uint32_t slot, uint8_t family,
 
 void relay_udp_flush(struct relay_udp *sockets)
 {
-	uint64_t failed = udp_batch_flush(&sockets->batch);
+	uint64_t failed = udp_queue_flush(&sockets->queue);
 
 	if (failed > 0)
 		counter_add(&sockets->delivery->turn->counters.drops[DROP_SEND_FAILED],
@@ -438,7 +446,7 @@ void relay_udp_send(struct relay_udp *sockets, const struct forward *forward)
 
 	assert(rs->owner == sockets);
 	set_df(sockets, rs, forward->dont_fragment);
-	udp_batch_send(&sockets->batch, rs->fd, &forward->peer, &datagram);
+	udp_queue_add(&sockets->queue, rs->fd, &forward->peer, &datagram);
 	/* A client that asks for DF probes the path: each of these goes out alone. */
 	if (forward->dont_fragment)
 		relay_udp_flush(sockets);

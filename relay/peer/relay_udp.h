@@ -49,6 +49,9 @@ void relay_udp_give(struct relay_udp *sockets, uint32_t slot, uint8_t family,
  */
 uint32_t relay_udp_count_drops(struct relay_udp *sockets, uint32_t slot, uint32_t some);
 
+/* The loop's turn ends: what has come for clients goes out, and its buffers are free again. */
+void relay_udp_end_turn(struct relay_udp *sockets);
+
 /*
  * Send a FORWARD_TO_PEER, in runs: its payload is borrowed until relay_udp_flush(), which is
  * due before the loop resumes. Failures are counted.

@@ -54,7 +54,7 @@ static void send_burst(const size_t *sizes)
 		add(&pair.destination, offset % 1000, sizes[i]);
 		offset += sizes[i];
 	}
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 }
 
 static void expect_burst(const size_t *sizes)
@@ -85,7 +85,7 @@ START_TEST(without_segmentation_nothing_changes)
 	const size_t *sizes = bursts[_i / 2].sizes;
 
 	open_pair(families[_i % 2]);
-	batch.refused_v4 = batch.refused_v6 = 1;
+	queue.refused_v4 = queue.refused_v6 = 1;
 	send_burst(sizes);
 	expect_burst(sizes);
 	close_pair();
@@ -106,7 +106,7 @@ START_TEST(a_run_is_one_message)
 	ck_assert(udp_batch_enable_gro(pair.to));
 	for (size_t i = 0; i < 5; i++)
 		add(&pair.destination, 100 * i, i < 4 ? 100 : 60);
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 
 	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, UDP_BATCH_MAX), 1);
 	struct udp_message message = message_of(0);
@@ -128,7 +128,7 @@ START_TEST(a_receive_takes_several_messages)
 	open_pair(families[_i]);
 	for (size_t i = 0; i < ROWS(sizes); i++)
 		add(&pair.destination, i, sizes[i]);
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 
 	unsigned next = 0;
 	for (unsigned max = 3; next < ROWS(sizes); max = 2) {
@@ -150,7 +150,7 @@ START_TEST(one_receive_of_one_datagram)
 	ck_assert_uint_eq(udp_batch_receive_one(&batch, pair.to), 0);
 	for (size_t i = 0; i < 3; i++) {
 		add(&pair.destination, i, 160);
-		udp_batch_flush(&batch);
+		udp_queue_flush(&queue);
 		ck_assert_uint_eq(i == 1 ? udp_batch_receive(&batch, pair.to, 1)
 					 : udp_batch_receive_one(&batch, pair.to),
 				  1);
@@ -170,7 +170,7 @@ START_TEST(a_single_datagram_has_room_around_it)
 	open_pair("127.0.0.1");
 	for (size_t i = 0; i < 2; i++)
 		add(&pair.destination, i, i == 0 ? 65507 : 100);
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, 2), 2);
 	struct udp_message first = message_of(0), second = message_of(1);
 	ck_assert_ptr_eq(first.room, first.rest.data);
@@ -232,7 +232,7 @@ START_TEST(another_destination_ends_the_run)
 		add(&pair.destination, i, 200);
 		add(&other, 10 + i, 200);
 	}
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	for (size_t i = 0; i < 4; i++)
 		expect(i, 200);
 	expect_nothing();
@@ -248,12 +248,123 @@ END_TEST
 START_TEST(more_than_one_call_takes)
 {
 	open_pair(families[_i]);
-	for (size_t i = 0; i < 3 * UDP_BATCH_RUN_MAX + 5; i++)
+	for (size_t i = 0; i < 3 * UDP_QUEUE_RUN_MAX + 5; i++)
 		add(&pair.destination, i, 50);
-	udp_batch_flush(&batch);
-	for (size_t i = 0; i < 3 * UDP_BATCH_RUN_MAX + 5; i++)
+	udp_queue_flush(&queue);
+	for (size_t i = 0; i < 3 * UDP_QUEUE_RUN_MAX + 5; i++)
 		expect(i, 50);
 	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* One is refused by the kernel: those behind it go out all the same, and it alone is counted. */
+START_TEST(a_failure_stops_no_other)
+{
+	struct endpoint nowhere = {.port = 9};
+
+	open_pair("127.0.0.1");
+	ck_assert(ip_addr_parse("255.255.255.255", &nowhere.ip)); /* needs SO_BROADCAST */
+	for (size_t i = 0; i < 6; i++)
+		add(_i == (int)i ? &nowhere : &pair.destination, 7 * i, 100 + i);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 1);
+	for (size_t i = 0; i < 6; i++) {
+		if (_i != (int)i)
+			expect(7 * i, 100 + i);
+	}
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* More destinations than a queue has runs, each with a run that goes out as one, and one that does not. */
+START_TEST(many_destinations_share_a_call)
+{
+	enum { MANY = UDP_QUEUE_RUNS + 3 };
+	struct endpoint at[MANY];
+	int fds[MANY], to;
+
+	open_pair(families[_i]);
+	to = pair.to;
+	for (size_t i = 0; i < MANY; i++)
+		fds[i] = bound(families[_i], &at[i]);
+	for (size_t i = 0; i < MANY; i++) {
+		for (size_t j = 0; j <= i % 4; j++)
+			add(&at[i], i + j, 300);
+		add(&at[i], i, 301);
+	}
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
+	for (size_t i = 0; i < MANY; i++) {
+		pair.to = fds[i];
+		for (size_t j = 0; j <= i % 4; j++)
+			expect(i + j, 300);
+		expect(i, 301);
+		expect_nothing();
+		close(fds[i]);
+	}
+	pair.to = to;
+	close_pair();
+}
+END_TEST
+
+/* The kernel refuses to segment one of several: it goes out one by one, and its size is remembered. */
+START_TEST(a_refused_run_among_others_goes_one_by_one)
+{
+	static const size_t sizes[] = {1200, 1400, 1000};
+	int mtu = 1280;
+
+	open_pair("::1");
+	ck_assert_int_eq(setsockopt(pair.from, IPPROTO_IPV6, IPV6_MTU, &mtu, sizeof(mtu)),
+			 0);
+	for (size_t i = 0; i < 3 * ROWS(sizes); i++) {
+		add(&pair.destination, i, sizes[i / 3]);
+		if (i % 3 == 2) /* no run of one size is longer */
+			add(&pair.destination, i, 10);
+	}
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
+	for (size_t i = 0; i < 3 * ROWS(sizes); i++) {
+		expect(i, sizes[i / 3]);
+		if (i % 3 == 2)
+			expect(i, 10);
+	}
+	ck_assert_uint_eq(queue.refused_v6, 1400);
+	expect_nothing();
+	close_pair();
+}
+END_TEST
+
+/* What is held is neither overwritten nor counted with what comes later. */
+START_TEST(held_messages_stay_until_they_are_let_go)
+{
+	struct slice kept[UDP_BATCH_MAX];
+
+	open_pair(families[_i]);
+	for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
+		add(&pair.destination, 3 * i, 200);
+		udp_queue_flush(&queue);
+		ck_assert_uint_eq(udp_batch_room(&batch), UDP_BATCH_MAX - i);
+		ck_assert_uint_eq(i % 2 == 0 ? udp_batch_receive_one(&batch, pair.to)
+					     : udp_batch_receive(&batch, pair.to, 1),
+				  1);
+		struct udp_message message = message_of(0);
+		kept[i] = message.rest;
+		udp_batch_hold(&batch);
+	}
+	ck_assert_uint_eq(udp_batch_room(&batch), 0);
+	for (unsigned i = 0; i < UDP_BATCH_MAX; i++) {
+		ck_assert_uint_eq(kept[i].len, 200);
+		ck_assert(memcmp(kept[i].data, bytes + (size_t)3 * i, 200) == 0);
+	}
+	udp_batch_let_go(&batch);
+	ck_assert_uint_eq(udp_batch_room(&batch), UDP_BATCH_MAX);
+	for (unsigned i = 0; i < 5; i++)
+		add(&pair.destination, i, 500 + i);
+	udp_queue_flush(&queue);
+	ck_assert_uint_eq(udp_batch_receive(&batch, pair.to, UDP_BATCH_MAX), 5);
+	for (unsigned i = 0; i < 5; i++) {
+		struct udp_message message = message_of(i);
+		expect_taken(&message, i, 500 + i);
+	}
 	close_pair();
 }
 END_TEST
@@ -262,20 +373,20 @@ END_TEST
 START_TEST(headers_go_before_and_padding_after)
 {
 	open_pair(families[_i / 2]);
-	batch.refused_v4 = batch.refused_v6 = _i % 2;
+	queue.refused_v4 = queue.refused_v6 = _i % 2;
 	for (uint8_t i = 0; i < 6; i++) {
-		uint8_t header[UDP_BATCH_HEADER_MAX];
+		uint8_t header[UDP_QUEUE_HEADER_MAX];
 		memset(header, 'a' + i, sizeof(header));
 		struct udp_datagram datagram = {
 			.header = {header, sizeof(header)},
 			.payload = {bytes + i, 61},
 			.padding_len = 3,
 		};
-		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+		udp_queue_add(&queue, pair.from, &pair.destination, &datagram);
 	}
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	for (uint8_t i = 0; i < 6; i++) {
-		uint8_t header[UDP_BATCH_HEADER_MAX];
+		uint8_t header[UDP_QUEUE_HEADER_MAX];
 		memset(header, 'a' + i, sizeof(header));
 		ck_assert_int_eq(recv(pair.to, got, sizeof(got), 0), sizeof(header) + 64);
 		ck_assert(memcmp(got, header, sizeof(header)) == 0);
@@ -295,8 +406,8 @@ START_TEST(what_is_not_sent_is_counted)
 	ck_assert(ip_addr_parse("255.255.255.255", &nowhere.ip)); /* needs SO_BROADCAST */
 	for (size_t i = 0; i < 5; i++)
 		add(&nowhere, i, 100);
-	ck_assert_uint_eq(udp_batch_flush(&batch), 5);
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 5);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 	close_pair();
 }
 END_TEST
@@ -314,23 +425,23 @@ START_TEST(a_refused_size_is_remembered)
 			 0);
 	for (size_t i = 0; i < 4; i++)
 		add(&pair.destination, i, 1400);
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 	for (size_t i = 0; i < 4; i++)
 		expect(i, 1400);
-	ck_assert_uint_eq(batch.refused_v6, 1400);
-	ck_assert_uint_eq(batch.refused_v4, 0);
+	ck_assert_uint_eq(queue.refused_v6, 1400);
+	ck_assert_uint_eq(queue.refused_v4, 0);
 	for (size_t i = 0; i < 4; i++)
 		add(&pair.destination, i, 1200);
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	for (size_t i = 0; i < 4; i++)
 		expect(i, 1200);
-	ck_assert_uint_eq(batch.refused_v6, 1400);
+	ck_assert_uint_eq(queue.refused_v6, 1400);
 	expect_nothing();
 	/* Not for good: it may have been a forged ICMP error. */
-	while (batch.refused_v6 != 0) {
+	while (queue.refused_v6 != 0) {
 		for (size_t i = 0; i < 3; i++)
 			add(&pair.destination, i, 1200);
-		ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+		ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 		for (size_t i = 0; i < 3; i++)
 			expect(i, 1200);
 	}
@@ -348,9 +459,9 @@ START_TEST(a_refused_destination_is_not_remembered)
 	nowhere.port = 0; /* EINVAL, whatever is sent */
 	for (size_t i = 0; i < 4; i++)
 		add(&nowhere, i, 100);
-	ck_assert_uint_eq(udp_batch_flush(&batch), 4);
-	ck_assert_uint_eq(batch.refused_v4, 0);
-	ck_assert_uint_eq(batch.refused_v6, 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 4);
+	ck_assert_uint_eq(queue.refused_v4, 0);
+	ck_assert_uint_eq(queue.refused_v6, 0);
 	close_pair();
 }
 END_TEST
@@ -447,7 +558,11 @@ static void add_cases(Suite *suite)
 	tcase_add_test(tc, another_destination_ends_the_run);
 	tcase_add_loop_test(tc, more_than_one_call_takes, 0, both);
 	tcase_add_loop_test(tc, headers_go_before_and_padding_after, 0, 2 * both);
+	tcase_add_loop_test(tc, many_destinations_share_a_call, 0, both);
+	tcase_add_loop_test(tc, held_messages_stay_until_they_are_let_go, 0, both);
 	tcase_add_test(tc, what_is_not_sent_is_counted);
+	tcase_add_loop_test(tc, a_failure_stops_no_other, 0, 6);
+	tcase_add_test(tc, a_refused_run_among_others_goes_one_by_one);
 	tcase_add_test(tc, a_refused_size_is_remembered);
 	tcase_add_loop_test(tc, a_refused_destination_is_not_remembered, 0, both);
 	suite_add_tcase(suite, tc);

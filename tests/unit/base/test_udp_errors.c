@@ -11,6 +11,7 @@
 #include "base/sockaddr.h"
 #include "base/udp/udp_batch.h"
 #include "base/udp/udp_errors.h"
+#include "base/udp/udp_queue.h"
 #include "tests/unit/lib/unit.h"
 
 static const struct {
@@ -23,7 +24,7 @@ static const struct {
 
 static int sender, receiver;
 static struct endpoint open_port, closed_port;
-static struct udp_batch batch;
+static struct udp_queue queue;
 
 static struct endpoint name_of(int fd)
 {
@@ -56,12 +57,12 @@ static void open_sockets(int row)
 	closed_port = name_of(fd);
 	close(fd);
 	ck_assert_int_eq(udp_errors_enable(sender, families[row].family), 0);
-	ck_assert(udp_batch_init(&batch, 0));
+	memset(&queue, 0, sizeof(queue));
 }
 
 static void close_sockets(void)
 {
-	udp_batch_destroy(&batch);
+	ck_assert_uint_eq(queue.waiting, 0);
 	close(sender);
 	close(receiver);
 }
@@ -71,8 +72,8 @@ static void send_to(const struct endpoint *to, unsigned count)
 	const struct udp_datagram datagram = {.payload = {(const uint8_t *)"hello", 5}};
 
 	for (unsigned i = 0; i < count; i++)
-		udp_batch_send(&batch, sender, to, &datagram);
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+		udp_queue_add(&queue, sender, to, &datagram);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 }
 
 static void wait_for_error(void)

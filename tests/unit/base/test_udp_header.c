@@ -15,7 +15,7 @@ START_TEST(tos_goes_out_and_is_told)
 	int on = 1;
 
 	open_pair(families[_i / 2]);
-	batch.refused_v4 = batch.refused_v6 = _i % 2;
+	queue.refused_v4 = queue.refused_v6 = _i % 2;
 	bool v4 = pair.destination.ip.family == IP_V4;
 	ck_assert_int_eq(setsockopt(pair.to, v4 ? IPPROTO_IP : IPPROTO_IPV6,
 				    v4 ? IP_RECVTOS : IPV6_RECVTCLASS, &on, sizeof(on)),
@@ -26,9 +26,9 @@ START_TEST(tos_goes_out_and_is_told)
 			.payload = {bytes + i, 100},
 			.tos = marks[i],
 		};
-		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+		udp_queue_add(&queue, pair.from, &pair.destination, &datagram);
 	}
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 	for (uint8_t i = 0; i < sizeof(marks); i++) {
 		ck_assert_uint_eq(i % 2 ? udp_batch_receive(&batch, pair.to, 1)
 					: udp_batch_receive_one(&batch, pair.to),
@@ -47,7 +47,7 @@ START_TEST(hop_limit_goes_out_and_is_told)
 	static const uint8_t limits[] = {1, 9, 9, 9, 9, 255, 254, 64, 0, 0};
 
 	open_pair(families[_i / 2]);
-	batch.refused_v4 = batch.refused_v6 = _i % 2;
+	queue.refused_v4 = queue.refused_v6 = _i % 2;
 	uint8_t family = pair.destination.ip.family;
 	ck_assert_int_eq(udp_batch_tell_hop_limit(pair.to, family, true), 0);
 	for (uint8_t i = 0; i < sizeof(limits); i++) {
@@ -57,9 +57,9 @@ START_TEST(hop_limit_goes_out_and_is_told)
 			.tos = i % 2 ? 0xb8 : 0,
 			.hop_limit = limits[i],
 		};
-		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+		udp_queue_add(&queue, pair.from, &pair.destination, &datagram);
 	}
-	ck_assert_uint_eq(udp_batch_flush(&batch), 0);
+	ck_assert_uint_eq(udp_queue_flush(&queue), 0);
 	for (uint8_t i = 0; i < sizeof(limits); i++) {
 		ck_assert_uint_eq(udp_batch_receive_one(&batch, pair.to), 1);
 		struct udp_message message = message_of(0);
@@ -67,7 +67,7 @@ START_TEST(hop_limit_goes_out_and_is_told)
 	}
 	ck_assert_int_eq(udp_batch_tell_hop_limit(pair.to, family, false), 0);
 	add(&pair.destination, 0, 100);
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	ck_assert_uint_eq(udp_batch_receive_one(&batch, pair.to), 1);
 	ck_assert_uint_eq(message_of(0).hop_limit, 0);
 	close_pair();
@@ -90,9 +90,9 @@ START_TEST(a_run_keeps_its_header)
 	for (size_t i = 0; i < 6; i++) {
 		datagram.payload = (struct slice){bytes + i, 200};
 		datagram.hop_limit = i < 4 ? 17 : 16;
-		udp_batch_send(&batch, pair.from, &pair.destination, &datagram);
+		udp_queue_add(&queue, pair.from, &pair.destination, &datagram);
 	}
-	udp_batch_flush(&batch);
+	udp_queue_flush(&queue);
 	ck_assert_uint_ge(udp_batch_receive(&batch, pair.to, 4), 2);
 	struct udp_message first = message_of(0), second = message_of(1);
 	ck_assert_uint_eq(first.rest.len, 800);

@@ -6,11 +6,13 @@
 #define TESTS_UNIT_BASE_UDP_PAIR_H
 
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/sockaddr.h"
 #include "base/udp/udp_batch.h"
+#include "base/udp/udp_queue.h"
 #include "tests/unit/lib/unit.h"
 
 enum { BUFFER = 70000, HEADROOM = 60 };
@@ -22,6 +24,7 @@ static struct pair {
 	struct endpoint destination;
 } pair;
 static struct udp_batch batch;
+static struct udp_queue queue;
 static uint8_t bytes[BUFFER];
 
 static int bound(const char *address, struct endpoint *local)
@@ -49,12 +52,14 @@ static void open_pair(const char *address)
 	pair.from = bound(address, &source);
 	pair.to = bound(address, &pair.destination);
 	ck_assert(udp_batch_init(&batch, HEADROOM));
+	memset(&queue, 0, sizeof(queue));
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 31 + (i >> 8));
 }
 
 static void close_pair(void)
 {
+	ck_assert_uint_eq(queue.waiting, 0);
 	udp_batch_destroy(&batch);
 	close(pair.from);
 	close(pair.to);
@@ -64,7 +69,7 @@ static void add(const struct endpoint *to, size_t offset, size_t len)
 {
 	struct udp_datagram datagram = {.payload = {bytes + offset, len}};
 
-	udp_batch_send(&batch, pair.from, to, &datagram);
+	udp_queue_add(&queue, pair.from, to, &datagram);
 }
 
 static struct udp_message message_of(unsigned i)

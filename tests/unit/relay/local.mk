@@ -21,6 +21,7 @@ unit_programs += \
 	tests/unit/relay/test_peer_queue \
 	tests/unit/relay/test_fronts \
 	tests/unit/relay/test_heartbeat \
+	tests/unit/relay/test_loop \
 	tests/unit/relay/test_rates \
 	tests/unit/relay/test_inherited_pipes \
 	tests/unit/relay/test_loader_message \
@@ -91,6 +92,7 @@ tests_unit_relay_test_streams_survive_SOURCES = tests/unit/relay/test_streams_su
 tests_unit_relay_test_streams_survive_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_io_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_fronts_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_loop_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_heartbeat_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_self_test_SOURCES = tests/unit/relay/test_self_test.c $(relay_fixture)
 tests_unit_relay_test_self_test_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
