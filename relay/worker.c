@@ -468,6 +468,7 @@ void worker_save_all(struct worker *worker)
 {
 	assert(!worker->is_running);
 	loop_turn(&worker->loop);
+	/* Not when it leaves: by then they may be the next process's. */
 	if (worker->flows != NULL)
 		flows_look_all(worker->flows, worker->loop.now_ms);
 	if (worker->keeper != NULL)
@@ -480,8 +481,6 @@ void worker_leave(struct worker *worker)
 	loop_turn(&worker->loop);
 	stream_leave_all(worker->clients);
 	inbox_close(worker->inbox);
-	if (worker->flows != NULL)
-		flows_look_all(worker->flows, worker->loop.now_ms);
 	/* With the figures of the last second. */
 	if (worker->keeper != NULL)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);

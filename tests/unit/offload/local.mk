@@ -2,11 +2,13 @@ unit_programs += \
 	tests/unit/offload/test_flow_of \
 	tests/unit/offload/test_flow_table \
 	tests/unit/offload/test_flow_table_race \
-	tests/unit/offload/test_flows
+	tests/unit/offload/test_flows \
+	tests/unit/offload/test_pairs
 EXTRA_DIST += tests/unit/offload/plain_memory.h
 
 tests_unit_offload_test_flow_table_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flows_LDADD = libmsclient.a libturnclient.a libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_offload_test_pairs_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_table_race_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 
 if WITH_OFFLOAD

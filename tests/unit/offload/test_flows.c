@@ -63,7 +63,7 @@ void offload_hop_release(struct offload *at, uint16_t hop)
 	at->hops--;
 }
 
-bool offload_covers(const struct offload *at, const struct ip_addr *local)
+bool offload_covers(struct offload *at, const struct ip_addr *local)
 {
 	ck_assert(local->family != IP_NONE);
 	return !at->covers_nothing;
@@ -163,6 +163,7 @@ enum way { TO_PEER, TO_CLIENT, WAYS };
 /* One conversation; what it is keyed by on the wire never changes here. */
 struct call {
 	struct allocation *al;
+	uint16_t channel;
 	struct flow_key keys[WAYS];
 	uint64_t kernel[WAYS], sockets[WAYS]; /* packets that passed */
 	uint64_t kernel_bytes, socket_bytes;
@@ -171,15 +172,15 @@ struct call {
 
 static struct call call;
 
-static struct channel *channel_of(const struct allocation *one)
+static struct channel *channel_of(const struct call *one)
 {
-	return channel_by_number(&fixture.turn, one, CHANNEL, fixture.now_ms);
+	return channel_by_number(&fixture.turn, one->al, one->channel, fixture.now_ms);
 }
 
-static struct call call_of(struct allocation *one)
+static struct call call_on(struct allocation *one, uint16_t number)
 {
-	struct channel *channel = one->dialect == DIALECT_MS ? NULL : channel_of(one);
-	struct call new = {.al = one};
+	struct call new = {.al = one, .channel = number};
+	struct channel *channel = one->dialect == DIALECT_MS ? NULL : channel_of(&new);
 	struct flow_pair pair;
 
 	ck_assert_int_eq(flow_of(&fixture.turn, one, channel, false, fixture.now_ms,
@@ -188,6 +189,11 @@ static struct call call_of(struct allocation *one)
 	new.keys[TO_PEER] = pair.to_peer.key;
 	new.keys[TO_CLIENT] = pair.to_client.key;
 	return new;
+}
+
+static struct call call_of(struct allocation *one)
+{
+	return call_on(one, CHANNEL);
 }
 
 static bool kernel_passes(struct call *one, enum way way, uint32_t len)
@@ -201,14 +207,13 @@ static bool kernel_passes(struct call *one, enum way way, uint32_t len)
 static bool sockets_pass(struct call *one, enum way way, uint32_t len)
 {
 	const struct endpoint peer = one->al->dialect == DIALECT_MS ? one->al->active.peer
-				     : channel_of(one->al) != NULL
-					     ? channel_of(one->al)->peer
-					     : ep(PEER);
+				     : channel_of(one) != NULL ? channel_of(one)->peer
+							       : ep(PEER);
 	struct slice payload = {bytes + 4, len};
 	struct forward out;
 
 	memset(bytes, 0xFF, sizeof(bytes));
-	chandata_write_header(bytes, CHANNEL, len);
+	chandata_write_header(bytes, one->channel, len);
 	if (way == TO_CLIENT)
 		forward_from_peer(&fixture.turn, one->al, &peer, payload, fixture.now_ms,
 				  &out);
@@ -557,6 +562,44 @@ START_TEST(a_client_that_moves_takes_its_flows_along) /* RFC 8016 */
 }
 END_TEST
 
+START_TEST(each_channel_of_an_allocation_is_judged)
+{
+	/* Those from .8 on go, whichever way they lie. */
+	static const char *const peers[][4] = {
+		{"192.0.2.1:7", "192.0.2.2:7", "192.0.2.8:7", "192.0.2.9:7"},
+		{"192.0.2.8:7", "192.0.2.9:7", "192.0.2.1:7", "192.0.2.2:7"},
+		{"192.0.2.8:7", "192.0.2.1:7", "192.0.2.9:7", "192.0.2.2:7"},
+		{"192.0.2.1:7", "192.0.2.8:7", "192.0.2.9:7", "192.0.2.10:7"},
+		{"192.0.2.8:7", "192.0.2.9:7", "192.0.2.10:7", "192.0.2.11:7"},
+	};
+	unsigned stay = 0;
+	struct call calls[4];
+
+	look_ms = UINT64_MAX;
+	for (uint16_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(client_bind(&alice, CHANNEL + 1 + i, peers[_i][i]), 0);
+		calls[i] = call_on(al, CHANNEL + 1 + i);
+		offer_many(&calls[i], 4, 160);
+	}
+	turn_loop();
+	ck_assert_uint_eq(flows_count(flows), 2 * 4);
+	ck_assert(fixture_deny(&fixture, "192.0.2.8/30"));
+	flows_changed(flows, al->slot, fixture.now_ms);
+	for (uint16_t i = 0; i < 4; i++) {
+		bool goes = plain_find(&memory, &calls[i].keys[TO_PEER]) != NULL;
+
+		stay += goes;
+		ck_assert_int_eq(goes, channel_is_allowed(&fixture.turn,
+							  channel_of(&calls[i])));
+	}
+	ck_assert_uint_eq(flows_count(flows), 2 * stay);
+	al->mobile = al->moving = true;
+	flows_changed(flows, al->slot, fixture.now_ms);
+	al->mobile = al->moving = false;
+	ck_assert(flows_is_empty(flows));
+}
+END_TEST
+
 START_TEST(a_change_of_one_leaves_the_others)
 {
 	static struct client bob;
@@ -673,7 +716,7 @@ START_TEST(without_a_table_nobody_asks_what_is_hot)
 
 	offload.table = NULL;
 	flows_change_table(flows, fixture.now_ms);
-	offer_many(&(struct call){.al = al}, 100, 10);
+	offer_many(&(struct call){.al = al, .channel = CHANNEL}, 100, 10);
 	ck_assert_uint_eq(fixture.turn.hot.count, 0);
 	flows_take_hot(flows, fixture.now_ms);
 	offload.table = table;
@@ -988,6 +1031,7 @@ static void flows_suite(Suite *suite)
 	tcase_add_test(tc, a_policy_that_does_not_touch_it_leaves_it);
 	tcase_add_test(tc, new_markings_are_in_force_at_once);
 	tcase_add_test(tc, a_client_that_moves_takes_its_flows_along);
+	tcase_add_loop_test(tc, each_channel_of_an_allocation_is_judged, 0, 5);
 	tcase_add_test(tc, a_change_of_one_leaves_the_others);
 	tcase_add_test(tc, an_active_destination_goes_and_ends_when_it_changes);
 	tcase_add_test(
