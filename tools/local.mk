@@ -46,7 +46,7 @@ avedgectl_SOURCES = \
 	tools/ctl/ctl_help.c tools/ctl/ctl_help.h \
 	tools/ctl/ctl_import.c \
 	tools/ctl/ctl_key.c \
-	tools/ctl/ctl_log.c \
+	tools/ctl/ctl_live.c \
 	tools/ctl/ctl_option.c tools/ctl/ctl_option.h \
 	tools/ctl/ctl_ports.c \
 	tools/ctl/ctl_ports_config.c \

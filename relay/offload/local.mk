@@ -12,6 +12,7 @@ relay_offload_sources = \
 	relay/offload/offload.c relay/offload/offload.h \
 	relay/offload/offload_mode.h \
 	relay/offload/offload_plane.c relay/offload/offload_plane.h \
+	relay/offload/offload_view.c relay/offload/offload_view.h \
 	relay/offload/offload_wanted.h \
 	relay/offload/pairs.c relay/offload/pairs.h \
 	relay/offload/plane_devices.c relay/offload/plane_devices.h \

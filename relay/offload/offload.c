@@ -572,6 +572,8 @@ void offload_view(struct offload *offload, struct offload_view *view)
 	view->is_turned_off = offload->is_turned_off;
 	view->is_missed = is_missed(offload);
 	memcpy(view->why, offload->why, sizeof(view->why));
+	memcpy(view->socket, offload->wanted.socket, sizeof(view->socket));
+	memcpy(view->modes, offload->wanted.modes, sizeof(view->modes));
 	for (size_t i = 0; i < offload->devices.count; i++)
 		view_device(&offload->devices.list[i], &view->devices[i]);
 	view->device_count = offload->devices.count;

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "relay/offload/flow_table.h"
+#include "relay/offload/offload_view.h"
 #include "relay/offload/offload_wanted.h"
 #include "stun/endpoint.h"
 
@@ -79,21 +80,6 @@ void offload_hop_release(struct offload *offload, uint16_t hop);
 bool offload_covers(struct offload *offload, const struct ip_addr *local);
 
 /* For display; any thread. */
-struct offload_device {
-	char name[16];
-	const char *program;       /* "tcx", "clsact", "xdp"; NULL: it has none */
-	char why[OFFLOAD_WHY_MAX]; /* it has none because */
-};
-struct offload_view {
-	bool is_on;         /* at least one device has a program */
-	bool is_turned_off; /* by offload_turn() */
-	bool is_missed; /* a side says tc or xdp, and it is not on, or a device of that side lacks it */
-	char why[OFFLOAD_WHY_MAX]; /* it is not on, a sentence with what to do */
-	struct offload_device devices[OFFLOAD_DEVICES_MAX];
-	size_t device_count;
-	size_t flows, flows_max, hops;
-	struct flow_counts counts;
-};
 void offload_view(struct offload *offload, struct offload_view *view);
 
 #endif

@@ -23,6 +23,14 @@ json_t *control_limits(struct relay *relay);
 /* The member "drain" of the status: null while it serves. */
 json_t *control_drain(const struct drain_state *state);
 
+json_t *control_offload(const struct relay *relay);
+/* The member "offload" of the status: the same in short. */
+json_t *control_offload_state(const struct relay *relay);
+
+/* Handlers of /v1/offload. */
+control_handler control_get_offload;
+control_handler control_put_offload;
+
 /* Handlers of /v1/allocations. */
 control_handler control_list_allocations;
 control_handler control_end_allocations;

@@ -189,7 +189,7 @@ json_t *control_status(struct relay *relay)
 				   control_time(tls), "ports", pool_figures(relay),
 				   "limits", limits_in_force(relay, settings));
 	json_t *more = json_pack(
-		"{s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o}", "state",
+		"{s:s, s:o, s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "state",
 		drain.draining ? "draining" : "serving", "drain", control_drain(&drain),
 		"per_worker", workers(relay), "keys",
 		keys(settings->turn.keyring, settings->turn.limits.clock_skew_s),
@@ -197,7 +197,8 @@ json_t *control_status(struct relay *relay)
 		(int)last.generation, "reload", control_reload_last(&last),
 		"restart_pending", control_restart_pending(relay->reload), "log_dropped",
 		control_log_dropped(), "taken_up", continuity_taken_up(&continuity),
-		"next_restart", continuity_next(&continuity));
+		"next_restart", continuity_next(&continuity), "offload",
+		control_offload_state(relay));
 
 	relay_settings_unref(settings);
 	if (status && (!more || json_object_update(status, more) < 0)) {

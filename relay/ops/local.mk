@@ -8,6 +8,7 @@ relay_ops_sources = \
 	relay/ops/control_allocations.c \
 	relay/ops/control_counters.c \
 	relay/ops/control_limits.c \
+	relay/ops/control_offload.c \
 	relay/ops/control_records.c \
 	relay/ops/control_status.c \
 	relay/ops/counter_sets.c relay/ops/counter_sets.h \

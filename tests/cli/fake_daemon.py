@@ -166,6 +166,14 @@ class Relay(Daemon):
         self.grow = lambda counters: None
         self.limits = {"limits": [], "users": [], "prefixes": []}
         self.upgrade = dict(self.UPGRADE)
+        self.offload = {"state": "on", "why": None, "missed": False,
+                        "sides": {"inside": "auto", "outside": "tc"},
+                        "socket": "/run/avedge-offload/socket",
+                        "devices": [{"name": "eth0", "program": "tcx", "why": None},
+                                    {"name": "wg0", "program": None, "why": "it is no Ethernet device"}],
+                        "flows": 12, "flows_max": 131072, "hops": 7, "packets": 4711,
+                        "passed_up": [{"reason": "control", "packets": 3, "text": "STUN"},
+                                      {"reason": "no-way", "packets": 0, "text": "no way"}]}
         self.ports = []
         self.status = {
             "version": "9.9", "pid": 7, "uptime_s": 90061, "realm": "example.org",
@@ -189,6 +197,7 @@ class Relay(Daemon):
         if self.drain:
             self.drain["remaining"] = len(self.allocations)
         return dict(self.status, allocations=len(self.allocations), drain=self.drain,
+                    offload=self.offload,
                     state="draining" if self.drain else "serving")
 
     def rows(self, query):
@@ -254,6 +263,11 @@ class Relay(Daemon):
             return self.upgrade
         if what == ("GET", "limits", 1):
             return self.limits
+        if what == ("PUT", "offload", 1):
+            self.offload["state"] = "on" if body["on"] else "turned off"
+            self.offload["why"] = None if body["on"] else "turned off; turn it on again"
+        if what[1:] == ("offload", 1):
+            return self.offload
         return super().answer(method, parts, query, body)
 
 

@@ -99,6 +99,21 @@ const struct ctl_command ctl_commands[] = {
 	 .daemon = CTL_RELAY,
 	 .options = {OPTION_CHECK, DAEMON},
 	 .run = ctl_upgrade},
+	{.name = "offload",
+	 .usage = "[on | off]",
+	 .purpose = "show the kernel plane, or turn it on or off",
+	 .text = "Media over UDP that has a bound channel, or an active destination of the Microsoft "
+		 "dialect, is relayed by the kernel where avedge-offload could attach a program to the "
+		 "device.  Shows whether it is so, or why not and what to do; each device with its "
+		 "kind of program: xdp, tcx or clsact, the last two of TC; how many flows are in force, "
+		 "each a direction of a channel; packets forwarded in the kernel; and packets of relay "
+		 "ports that came up to the sockets, by reason.\n\n"
+		 "off lasts until on, or until the relay restarts: all flows end, their programs are "
+		 "detached, and media goes on over sockets, without loss.",
+	 .daemon = CTL_RELAY,
+	 .options = {DAEMON},
+	 .operands = {CTL_SWITCH},
+	 .run = ctl_offload},
 	{.name = "limits",
 	 .purpose = "show the limits in force and their usage",
 	 .text = "The top users and address prefixes follow.",

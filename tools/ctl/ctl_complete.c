@@ -116,6 +116,9 @@ static void offer_kind(const struct ctl_args *args, enum ctl_kind kind,
 	case CTL_LEVEL:
 		offer_words(ctl_levels, typing);
 		break;
+	case CTL_SWITCH:
+		offer_words(ctl_switches, typing);
+		break;
 	case CTL_ALLOCATION:
 		offer_allocations(args, "id", typing);
 		break;

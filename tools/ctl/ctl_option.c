@@ -21,6 +21,8 @@ static const char *const forms[] = {"rest", "mras", NULL};
 const char *const ctl_levels[] = {"error", "warning", "notice", "info",
 				  "debug", "default", NULL};
 
+const char *const ctl_switches[] = {"on", "off", NULL};
+
 enum { DAY_S = 86400, YEAR_S = 365 * DAY_S };
 
 /* What Microsoft's issuer allows for a credential: one minute to half a year. */

@@ -25,6 +25,7 @@ enum ctl_kind {
 	CTL_USER,
 	CTL_KEY,
 	CTL_LEVEL,
+	CTL_SWITCH,    /* on or off */
 	CTL_SUBSYSTEM, /* of the command's daemon */
 	CTL_MRAS_RELAY,
 };
@@ -124,6 +125,7 @@ struct ctl_option {
 extern const struct ctl_option ctl_options[OPTION_COUNT];
 /* The values of CTL_LEVEL, "default" included; NULL-terminated. */
 extern const char *const ctl_levels[];
+extern const char *const ctl_switches[];
 
 bool ctl_is_choice(const char *const *choices, const char *text);
 

@@ -22,6 +22,7 @@ int ctl_mras_drain(const struct ctl_args *args);
 int ctl_mras_undrain(const struct ctl_args *args);
 int ctl_reload(const struct ctl_args *args);
 int ctl_upgrade(const struct ctl_args *args);
+int ctl_offload(const struct ctl_args *args);
 int ctl_log_level(const struct ctl_args *args);
 int ctl_top(const struct ctl_args *args);
 int ctl_records(const struct ctl_args *args);

@@ -164,6 +164,32 @@ static void print_next_restart(const json_t *next)
 			  "stored\n");
 }
 
+/* The kernel plane; why not matters where the configuration asks for it. */
+static void print_offload(const json_t *offload)
+{
+	const json_t *device;
+	const char *separator = ": ";
+	char name[CTL_CELL_MAX], program[CTL_CELL_MAX];
+	size_t i;
+
+	if (!json_is_object(offload))
+		return;
+	ctl_print(offload, "kernel plane    {state}");
+	json_array_foreach(json_object_get(offload, "devices"), i, device)
+	{
+		if (!json_is_string(json_object_get(device, "program")))
+			continue;
+		printf("%s%s %s", separator, ctl_member(device, "name", name),
+		       ctl_member(device, "program", program));
+		separator = ", ";
+	}
+	ctl_print(offload, "[: {why}]");
+	putchar('\n');
+	if (json_is_true(json_object_get(offload, "missed")))
+		puts("kernel plane    WARNING: offload = tc or xdp is not possible on "
+		     "every device; see 'avedgectl offload'");
+}
+
 static void print_pool(const json_t *pool)
 {
 	ctl_print(pool, "relay ports     {address}");
@@ -207,6 +233,7 @@ void ctl_print_status(const struct ctl_args *args, json_t *document)
 	print_taken_up(json_object_get(document, "taken_up"));
 	print_next_restart(json_object_get(document, "next_restart"));
 	print_files(document);
+	print_offload(json_object_get(document, "offload"));
 	if (json_is_object(json_object_get(document, "credential_refused")))
 		print_refused(json_object_get(document, "credential_refused"));
 	json_array_foreach(json_object_get(document, "ports"), i, pool) print_pool(pool);
