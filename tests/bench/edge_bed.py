@@ -20,6 +20,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "integration", "lib"))
+import control  # noqa: E402
 import relay  # noqa: E402
 
 SERVER_CPU, GENERATOR_CPU = 0, 1
@@ -38,6 +39,10 @@ class Namespace:
 
     def run(self, *args, **kw):
         return sh(*self.prefix, *args, **kw)
+
+    def start(self, *command, **kw):
+        return subprocess.Popen([*self.prefix, "taskset", "-c", str(SERVER_CPU), *command],
+                                stdin=subprocess.DEVNULL, text=True, **kw)
 
     def link(self, device):
         """Its index and Ethernet address."""
@@ -92,9 +97,7 @@ class Server:
 
     def spawn(self, *command):
         """A program that says when it serves."""
-        self.process = subprocess.Popen(
-            [*self.space.prefix, "taskset", "-c", str(SERVER_CPU), *command],
-            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.process = self.space.start(*command, stdout=subprocess.PIPE)
         self.bed.ends.callback(end_process, self.process)
         if self.process.stdout.readline().strip() != "ready":
             sys.exit("%s does not serve" % self.product)
@@ -137,26 +140,47 @@ class BareKernel(Server):
 class Relay(Server):
     """mediarelayd, or coturn."""
     coturn = False
-    lines = ("offload = off",)
+    lines = ('offload = "off"',)
+    settings = {}
 
     def start(self):
         limits = relay.NO_LIMITS["limits"] + ["stranger_rate = 0"]
-        settings = {} if self.coturn else {"limits": limits}
+        settings = {} if self.coturn else {"limits": limits, **self.settings}
         self.relay = relay.Relay(
             self.directory, inside=[self.inside], outside=[self.outside], allow=[PEERS_NET],
             workers=1, netns=self.space.name, coturn=self.coturn, quiet=True, cpu=SERVER_CPU,
             settings=settings, side_lines={side: self.lines for side in ("inside", "outside")})
-        self.relay.write_config()
-        if not self.coturn and subprocess.run(
-                [relay.program("mediarelayd"), "-c", self.relay.path("relay.conf"), "--check"],
-                capture_output=True, timeout=30, check=False).returncode != 0:
-            self.relay.side_lines = {}  # an older one
         self.relay.start()
         self.bed.ends.callback(self.relay.stop)
         self.credential = self.relay.credential()
 
     def pids(self):
         return [self.relay.pid()]
+
+
+class KernelPlane(Relay):
+    """mediarelayd with avedge-offload, which runs as root here."""
+    mode = "tc"
+
+    def start(self):
+        socket = os.path.join(self.bed.directory, self.product + ".sock")
+        self.lines = ('offload = "%s"' % self.mode,)
+        self.settings = {"offload": ['socket = "%s"' % socket]}
+        self.loader = self.space.start(relay.program("avedge-offload"), "--socket", socket)
+        self.bed.ends.callback(end_process, self.loader)
+        wait_until(lambda: os.path.exists(socket), self.product + ": no loader")
+        super().start()
+        wait_until(lambda: self.plane().get("on", True), self.product + ": no kernel plane")
+
+    def plane(self):
+        return control.ask(self.relay.path("relay.sock"), "GET", "/v1/offload")[1]
+
+    def pids(self):
+        return [self.relay.pid(), self.loader.pid]
+
+
+class KernelPlaneXdp(KernelPlane):
+    mode = "xdp"
 
 
 class Coturn(Relay):
@@ -166,6 +190,8 @@ class Coturn(Relay):
 PRODUCTS = {
     "coturn": Coturn,
     "sockets": Relay,
+    "kernel-tc": KernelPlane,
+    "kernel-xdp": KernelPlaneXdp,
     "bare-sockets": BareSockets,
     "bare-tc": BareKernel,
 }
@@ -174,7 +200,16 @@ PRODUCTS = {
 def end_process(process):
     process.terminate()
     process.wait(timeout=30)
-    process.stdout.close()
+    if process.stdout:
+        process.stdout.close()
+
+
+def wait_until(condition, complaint):
+    until = time.monotonic() + 20
+    while not condition():
+        if time.monotonic() > until:
+            sys.exit(complaint)
+        time.sleep(0.05)
 
 
 class Bed:

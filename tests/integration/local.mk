@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	tests/integration/lib/control_caller.py \
 	tests/integration/lib/load.sh \
 	tests/integration/lib/kernel_plane.py \
+	tests/integration/lib/plane_check.py \
 	tests/integration/lib/loader.py \
 	tests/integration/lib/load_clients.py \
 	tests/integration/lib/deb.py \
@@ -88,6 +89,11 @@ EXTRA_DIST += \
 	tests/integration/cases/t-load-standards.sh \
 	tests/integration/cases/t-libnice.sh \
 	tests/integration/cases/t-libnice-ms.sh \
+	tests/integration/cases/t-plane-aioice.sh \
+	tests/integration/cases/t-plane-chromium.sh \
+	tests/integration/cases/t-plane-libnice.sh \
+	tests/integration/cases/t-plane-libnice-ms.sh \
+	tests/integration/cases/t-plane-uclient.sh \
 	tests/integration/cases/t-many-allocations.py \
 	tests/integration/cases/t-many-users.py \
 	tests/integration/cases/t-mrasd.py \

@@ -157,9 +157,32 @@ topology_up()
 
 # --- the relay ----------------------------------------------------------------------------
 
+# With KERNEL_PLANE=on the relay gets its loader, and the kernel must forward packets of the test.
+plane_up()	# sets plane, options of relay.py start
+{
+	local loader=${RELAY_BUILD_DIR:-.}/avedge-offload
+	plane=()
+	[ "${KERNEL_PLANE:-off}" = on ] || return 0
+	[ -x "$loader" ] || skip "avedge-offload is not built"
+	"$loader" --check >"$work/check" 2>&1 || skip "$(tail -n 1 "$work/check")"
+	background "$work/loader.log" ip netns exec "$net-edge" "$loader" --socket "$work/loader.sock"
+	wait_for 20 test -S "$work/loader.sock" || fail "no loader: $(cat "$work/loader.log")"
+	plane=(--set "offload:socket = \"$work/loader.sock\"")
+}
+
+plane_forwards()
+{
+	local packets
+	[ "${KERNEL_PLANE:-off}" = on ] || return 0
+	packets=$("$here/plane_check.py" forwarded "$work/relay") || fail "no kernel plane: $packets"
+	[ "$packets" -gt 0 ] || fail "the kernel forwarded nothing: $(cat "$work/loader.log")"
+	say "the kernel forwarded $packets packets"
+}
+
 start_relay()	# start_relay [options of relay.py start]
 {
-	"$relay_py" start --dir "$work/relay" --netns "$net-edge" \
+	plane_up
+	"$relay_py" start "${plane[@]}" --dir "$work/relay" --netns "$net-edge" \
 		--inside $inside_addr --inside $inside_addr6 \
 		--inside-net 10.77.1.0/24 --inside-net fd77:1::/64 \
 		--outside $outside_addr --outside $outside_addr6 \
@@ -167,10 +190,13 @@ start_relay()	# start_relay [options of relay.py start]
 		fail "the relay does not start"
 	relay_pid=$(cat "$work/relay/relay.pid")
 	ca_file=$work/relay/ca.pem
+	[ ${#plane[@]} = 0 ] || "$here/plane_check.py" on "$work/relay" ||
+		fail "the kernel plane is not on: $(cat "$work/loader.log")"
 }
 
 stop_relay()
 {
+	plane_forwards
 	"$relay_py" stop --dir "$work/relay" || fail "the relay did not exit cleanly"
 	rm -f "$work/relay/relay.pid"
 }
