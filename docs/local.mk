@@ -32,7 +32,7 @@ dist_doc_DATA += docs/control-mediarelayd.json docs/control-mrasd.json
 dist_man_MANS += docs/avedge-load.1
 
 dist_doc_DATA += docs/index.md docs/clients.md docs/control-api.md docs/records.md docs/guide-by-hand.md docs/guide-deployment.md docs/guide-lync-lab.md docs/guide-webrtc.md
-dist_doc_DATA += docs/metrics.md docs/performance-counters.md \
+dist_doc_DATA += docs/metrics.md docs/performance.md docs/performance-counters.md \
 	docs/status-page-light.png docs/status-page-dark.png docs/status-page-phone.png
 dist_doc_DATA += docs/conformance.md
 
