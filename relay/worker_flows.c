@@ -9,6 +9,7 @@
 
 #include "relay/offload/flows.h"
 #include "relay/rates.h"
+#include "relay/reload/relay_settings.h"
 
 static void arm(struct worker *worker, uint64_t due_ms)
 {
@@ -56,9 +57,15 @@ void worker_take_hot(struct worker *worker)
 	event_active(&worker->taker, EV_TIMEOUT, 1);
 }
 
+/* Or whatever else the front says of each datagram by the address of its client (relay/front/udp.c). */
 static bool by_balancer(void *arg, const struct allocation *al)
 {
-	return worker_via(arg, al).ip.family != IP_NONE;
+	const struct worker *worker = arg;
+	const struct ip_addr *client = &al->tuple.client.ip;
+
+	return worker_via(worker, al).ip.family != IP_NONE ||
+	       relay_settings_is_balancer(worker->settings, al->side, client) ||
+	       !relay_settings_client_allowed(worker->settings, al->side, client);
 }
 
 static void read_flows(void *arg, const struct allocation *al)

@@ -30,7 +30,7 @@ struct turn;
 
 enum { FLOWS_FIRST_LOOK_MS = 100 }; /* after something was put in force, at the latest */
 
-/* Does the client of that allocation come through a balancer? */
+/* Does the client of that allocation come through a balancer, or may it not be one? See flow_of.h. */
 typedef bool flows_by_balancer_fn(void *arg, const struct allocation *al);
 
 /*
