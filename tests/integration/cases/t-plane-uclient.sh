@@ -13,16 +13,23 @@ background "$work/peer.log" ip netns exec "$net-host" turnutils_peer -L $host_ad
 background "$work/peer6.log" ip netns exec "$net-host" turnutils_peer -L $host_addr6 -p 3481
 capture inside edge in0
 clients=4 messages=250 total=0
+names=() pids=()
 
-uclient()	# uclient NAME NS SERVER OPTION...
+uclient()	# uclient NAME NS SERVER OPTION...: begins one load
 {
-	local name=$1 ns=$2 server=$3 out lost sent
+	local name=$1 ns=$2 server=$3
 	shift 3
-	out=$(timeout 60 ip netns exec "$net-$ns" turnutils_uclient -u "$user_name" \
-		-w "$user_password" -m $clients -n $messages -l 160 -z 4 "$@" $server 2>&1) ||
-		fail "$name: $(tail -n 5 <<<"$out")"
-	lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' <<<"$out" | tail -n 1)
-	sent=$(sed -n 's/.*start_mclient: tot_send_msgs=\([0-9]*\),.*/\1/p' <<<"$out" | tail -n 1)
+	background "$work/uclient.${#names[@]}" timeout 60 ip netns exec "$net-$ns" turnutils_uclient \
+		-u "$user_name" -w "$user_password" -m $clients -n $messages -l 160 -z 4 "$@" $server
+	pids+=($!) names+=("$name")
+}
+
+finish()	# finish NUMBER: none of its packets is lost
+{
+	local out=$work/uclient.$1 name=${names[$1]} lost sent
+	wait "${pids[$1]}" || fail "$name: $(tail -n 5 "$out")"
+	lost=$(sed -n 's/.*Total lost packets \([0-9]*\).*/\1/p' "$out" | tail -n 1)
+	sent=$(sed -n 's/.*start_mclient: tot_send_msgs=\([0-9]*\),.*/\1/p' "$out" | tail -n 1)
 	[ "$lost" = 0 ] && [ "${sent:-0}" -gt 0 ] || fail "$name: ${lost:-?} of ${sent:-?} lost"
 	total=$((total + 2 * sent))
 }
@@ -33,7 +40,10 @@ for ns in inside host far; do
 	uclient "from $ns to a peer" $ns $server -e $host_addr -r 3480
 	uclient "from $ns, relay to relay" $ns $server -y
 done
-uclient "over IPv6 to an IPv6 peer" inside $inside_addr6 -x -c -e $host_addr6 -r 3481
+uclient "over IPv6 to an IPv6 peer" inside $inside_addr6 -x -e $host_addr6 -r 3481
+for number in "${!names[@]}"; do
+	finish "$number"
+done
 forwarded=$("$here/plane_check.py" forwarded "$work/relay")
 [ "$forwarded" -gt $((total * 8 / 10)) ] || fail "the kernel forwarded $forwarded of $total packets"
 stop_relay
@@ -41,4 +51,4 @@ end_capture inside
 no_relay_port_inside
 "$here/plane_check.py" records "$work/relay" "$work/inside.pcap" 10.77.1.10 ||
 	fail "the records differ from what was on the link"
-say "six loads of turnutils_uclient, $total packets, none lost"
+say "${#names[@]} loads of turnutils_uclient, $total packets, none lost"

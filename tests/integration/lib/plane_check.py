@@ -33,7 +33,7 @@ def view(directory):
 
 def wait_until_on(directory):
     until = time.monotonic() + WAIT_S
-    while not (shown := view(directory))["on"]:
+    while (shown := view(directory))["state"] != "on":
         if time.monotonic() > until:
             sys.exit("the kernel plane is not on: %s" % shown)
         time.sleep(0.05)
