@@ -4,11 +4,14 @@ another number of workers, more and fewer; other sockets of control and metrics;
 clients learn and go on with; another port range; fronts and addresses that come and go; limits that are
 lower by then, where those that do not fit are lost by name.
 
-  t-changed-workers.py [--kinds A,B...]
+  t-changed-workers.py [--calls N] [--kinds A,B...]
+
+AVEDGE_KILL_STORM=full: 1,000 calls.
 """
 # timeout: 400
 
 import argparse
+import os
 import socket
 import tempfile
 import time
@@ -25,6 +28,7 @@ from netns import check
 
 INSIDE, OUTSIDE, OUTSIDE6, MORE = "127.0.1.1", "127.0.2.1", "fd7a:1::1", "127.0.1.2"
 PEER, PEER6 = "127.0.3.1", "fd7a:1::2"
+FULL = os.environ.get("AVEDGE_KILL_STORM") == "full"
 KINDS = [kind for kind in call_model.KINDS if kind != "mobile-tls"]
 
 
@@ -53,11 +57,12 @@ class Service(fdstore.RelayService):
 class Restarts:
     """Calls of every kind in one relay that is configured anew again and again."""
 
-    def __init__(self, server, kinds):
+    def __init__(self, server, calls, kinds):
         self.server = server
-        self.model = call_model.Model(server, PEER, PEER6, rate=10, renew_s=5, storm_pause_s=0.1)
+        self.model = call_model.Model(server, PEER, PEER6, rate=1 if calls > 100 else 10,
+                                      renew_s=60 if calls > 100 else 5, storm_pause_s=0.1)
         self.model.is_serving = lambda: server.service.life.ready is not None
-        self.model.add(call_model.some_of_each(50, kinds))
+        self.model.add(call_model.some_of_each(calls, kinds))
         self.model.storm(8)
         self.model.settle()
         self.model.run(0.5)
@@ -100,6 +105,10 @@ class Restarts:
                 workers = ask(self.server, "/v1/status")["per_worker"]
                 check(len(workers) == count and all(w["allocations"] > 0 for w in workers),
                       "%d workers: %s", count, workers)
+                if FULL:
+                    print("%d workers after a %s: %s allocations; %s" % (
+                        count, "restart" if planned else "kill",
+                        [w["allocations"] for w in workers], self.model.summary()), flush=True)
         # Those that wait in a socket while it changes, and no others.
         check(ask(self.server, "/v1/counters")["drops"].get("stray", 0) == 0, "strays are dropped")
 
@@ -218,6 +227,7 @@ def gone(server):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=1000 if FULL else 50)
     parser.add_argument("--kinds", default=",".join(KINDS))
     args = parser.parse_args()
     netns.begin()
@@ -225,7 +235,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
         server = Service(directory, **options()).start()
         try:
-            restarts = Restarts(server, args.kinds.split(","))
+            restarts = Restarts(server, args.calls, args.kinds.split(","))
             for change in (restarts.workers, restarts.sockets, restarts.ports, restarts.fronts):
                 change()
             restarts.model.close()
