@@ -27,3 +27,4 @@ lint_scripts = \
 	tests/lint/unique-symbols
 TESTS += $(lint_scripts)
 EXTRA_DIST += $(lint_scripts) tests/lint/requirement-ids.txt
+CLEANFILES += tests/lint/shell-scripts.stamp tests/lint/shell-scripts.stamp.new
