@@ -181,7 +181,8 @@ START_TEST(half_open_agrees_with_its_model)
 	static struct model model;
 	uint64_t random = (uint64_t)_i;
 
-	for (int step = 0; step < 6000; step++) {
+	const unsigned steps = unit_rounds(2000, 6000);
+	for (unsigned step = 0; step < steps; step++) {
 		/* It fills and empties by turns; low sources come more often. */
 		bool fills = random_below(&random, 100) < (step / 1000 % 2 ? 35 : 65);
 

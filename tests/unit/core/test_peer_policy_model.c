@@ -182,10 +182,11 @@ static struct endpoint random_peer(uint64_t *seed, const struct fixture *w)
 
 START_TEST(attack_4_policy_agrees_with_the_oracle)
 {
-	enum { WORLDS = 100, POINTS = 3000 };
+	enum { POINTS = 3000 };
+	const unsigned worlds = unit_rounds(25, 100);
 	uint64_t seed = 400 + (uint64_t)_i;
 
-	for (int i = 0; i < WORLDS; i++) {
+	for (unsigned i = 0; i < worlds; i++) {
 		struct fixture w;
 		fixture_open(&w, "");
 		w.config.allow_count = random_below(&seed, FIXTURE_LIST_MAX);
@@ -299,7 +300,7 @@ START_TEST(attack_3_an_embedding_is_never_more_permissive)
 	unsigned opened[EMBEDDINGS] = {0};
 
 	fixture_open(&strict, "");
-	check_embeddings(&strict, 100000, opened);
+	check_embeddings(&strict, unit_rounds(20000, 100000), opened);
 	for (int how = 0; how < EMBEDDINGS; how++)
 		ck_assert_msg((opened[how] > 0) == (how >= 10), "embedding %d", how);
 
@@ -307,7 +308,7 @@ START_TEST(attack_3_an_embedding_is_never_more_permissive)
 	fixture_open(&open, "+::/0 +::/3 +::ffff:0:0/96 +::/96 +2002::/16 +2001::/32 "
 			    "+64:ff9b::/96 +64:ff9b:1::/48");
 	memset(opened, 0, sizeof(opened));
-	check_embeddings(&open, 1000000, opened);
+	check_embeddings(&open, unit_rounds(200000, 1000000), opened);
 	for (int how = 0; how < EMBEDDINGS; how++)
 		ck_assert_msg((opened[how] > 0) == (how >= NEVER), "embedding %d", how);
 	fixture_close(&strict);

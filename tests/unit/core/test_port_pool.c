@@ -569,7 +569,8 @@ START_TEST(attack_24_pool_agrees_with_its_model) /* free + used + resting == siz
 		pool_of(shapes[shape].first, shapes[shape].last, REST_MS, seed);
 
 	ck_assert_uint_le(m.size, MODEL_MAX);
-	for (int step = 0; step < shapes[shape].steps; step++) {
+	const int steps = shapes[shape].steps / (int)unit_rounds(4, 1);
+	for (int step = 0; step < steps; step++) {
 		/* In waves: almost empty, almost full; time passes or stands still. */
 		bool grow = random_below(&seed, 100) < (step / 500 % 2 ? 75 : 25);
 		if (moves && random_below(&seed, 50) == 0)

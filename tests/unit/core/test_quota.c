@@ -108,13 +108,14 @@ static uint64_t model_owner(unsigned i)
 
 START_TEST(quota_agrees_with_its_model)
 {
-	enum { OWNERS = 48, ROOM = 32, LIMIT = 4, STEPS = 200000 };
+	enum { OWNERS = 48, ROOM = 32, LIMIT = 4 };
+	const unsigned steps = unit_rounds(50000, 200000);
 	struct quota *quota = quota_new(ROOM, 0);
 	uint32_t held[OWNERS] = {0};
 	unsigned present = 0;
 	uint64_t seed = (uint64_t)_i;
 
-	for (int step = 0; step < STEPS; step++) {
+	for (unsigned step = 0; step < steps; step++) {
 		unsigned i = random_below(&seed, OWNERS);
 		/* In waves, so that the table is full at times and empty at others. */
 		bool grow = random_below(&seed, 100) < (step / 1000 % 2 ? 70 : 30);
@@ -194,7 +195,8 @@ START_TEST(rows_agree_with_their_model)
 	uint64_t seed = (uint64_t)_i;
 
 	idle_count = 0;
-	for (int step = 0; step < 100000; step++) {
+	const unsigned steps = unit_rounds(25000, 100000);
+	for (unsigned step = 0; step < steps; step++) {
 		unsigned i = random_below(&seed, OWNERS);
 
 		if (random_below(&seed, 100) < (step / 1000 % 2 ? 70u : 30u)) {

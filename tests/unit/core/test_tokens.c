@@ -103,8 +103,9 @@ START_TEST(a_bucket_agrees_with_its_model)
 	uint64_t bps = rates[_i % 4], depth_ns = (1 + random_below(&seed, 5000)) * MS;
 	__int128 most = (__int128)bps * depth_ns, level = most;
 	struct tokens tokens = {0};
+	const unsigned steps = unit_rounds(20000, 200000);
 
-	for (int step = 0; step < 200000; step++) {
+	for (unsigned step = 0; step < steps; step++) {
 		size_t bytes = 125 * (1 + random_below(&seed, 500));
 		__int128 cost = (__int128)bytes * 8 * 1000000000;
 		uint64_t later = random_below(&seed, 3) == 0
@@ -117,7 +118,7 @@ START_TEST(a_bucket_agrees_with_its_model)
 			level = most;
 		bool want = level == most || level >= cost;
 		bool got = tokens_has(&tokens, bps, depth_ns, bytes, now_ns);
-		ck_assert_msg(got == want, "step %d: %d", step, got);
+		ck_assert_msg(got == want, "step %u: %d", step, got);
 		if (got || random_below(&seed, 50) == 0) {
 			tokens_take(&tokens, bps, bytes, now_ns);
 			level -= cost;

@@ -17,6 +17,15 @@
 /* The number of rows, as tcase_add_loop_test() wants it. */
 #define ROWS(array) ((int)ARRAY_LEN(array))
 
+/*
+ * How often a test does at random what it does: usual, or thorough where AVEDGE_TEST_THOROUGH is set, as
+ * continuous integration does once. For repetition alone: what a test claims holds with either.
+ */
+static inline unsigned unit_rounds(unsigned usual, unsigned thorough)
+{
+	return getenv("AVEDGE_TEST_THOROUGH") != NULL ? thorough : usual;
+}
+
 static inline int unit_run(const char *name, void (*add_cases)(Suite *suite))
 {
 	Suite *suite = suite_create(name);

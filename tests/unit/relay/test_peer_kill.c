@@ -1,5 +1,5 @@
 /*
- * test_peer_kill.c - a process with connections to peers is killed hundreds of times, at random
+ * test_peer_kill.c - a process with connections to peers is killed again and again, at random
  * moments and between any two writes of its state, and the next one goes on: in each direction of
  * each connection the bytes are numbered, and none is lost or repeated.
  *
@@ -63,7 +63,6 @@ enum {
 	LOG = 1 << 20,
 	SMALL = 8 << 10, /* buffers of the kernel */
 	STORE_MAX = 1024,
-	KILLS = 170, /* in each of two ways */
 	STALL_MS = 60000,
 };
 
@@ -1129,10 +1128,10 @@ static void finish(void)
 START_TEST(bytes_go_on_whenever_the_process_is_killed)
 {
 	static const char *const names[] = {"random moments", "between two writes"};
-	unsigned seed = 12345;
+	unsigned seed = 12345, kills = unit_rounds(40, 170);
 
 	start_all();
-	for (unsigned i = 0; i < KILLS; i++) {
+	for (unsigned i = 0; i < kills; i++) {
 		seed = seed * 1103515245 + 12345;
 		unsigned r = seed >> 8;
 
@@ -1145,7 +1144,7 @@ START_TEST(bytes_go_on_whenever_the_process_is_killed)
 	finish();
 	ck_assert_uint_eq(common->unbound, DATA);
 	fprintf(stderr, "%s: %u kills, %lu messages, %lu bytes of one connection, lost:",
-		names[_i], KILLS, common->handled, fars[MS].received);
+		names[_i], kills, common->handled, fars[MS].received);
 	for (int i = 1; i < PEER_TAKEN_UP_COUNT; i++)
 		fprintf(stderr, " %s %lu", peer_taken_up_name((enum peer_taken_up)i),
 			common->counts[i]);

@@ -35,7 +35,6 @@
 
 enum {
 	CLIENTS = 6,
-	KILLS = 300,
 	STORE_MAX = 4096,
 	FRAME_MAX = 12 << 10,
 	OUT_MAX = 64 << 10,
@@ -672,7 +671,7 @@ START_TEST(no_byte_is_lost_or_repeated)
 {
 	const char *more = getenv("AVEDGE_TEST_KILLS");
 	uint64_t answers = 0, data = 0, until;
-	unsigned kills = KILLS;
+	unsigned kills = unit_rounds(100, 300);
 	uint64_t *counts = shared->counts;
 
 	if (more != NULL)
