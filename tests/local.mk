@@ -7,8 +7,9 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; NM='$(NM)'; HEADER_FLAGS='$(AM_CPPFLAGS)'; export CC NM HEADER_FLAGS;
 
 include tests/vectors/local.mk
-include tests/unit/local.mk
+# These first: they wait more than they work.
 include tests/cli/local.mk
+include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/lint/local.mk
 include tests/integration/local.mk

@@ -6,13 +6,13 @@
 LDADD = $(CORE_LIBS) libbase.a $(CHECK_LIBS)
 
 unit_programs =
+include tests/unit/relay/local.mk
 include tests/unit/base/local.mk
 include tests/unit/stun/local.mk
 include tests/unit/core/local.mk
 include tests/unit/dialect/local.mk
 include tests/unit/auth/local.mk
 include tests/unit/auth/server.mk
-include tests/unit/relay/local.mk
 include tests/unit/offload/local.mk
 include tests/unit/state/local.mk
 include tests/unit/tools/local.mk
