@@ -15,6 +15,9 @@ dist_zshcompletion_DATA = conf/completion/_avedgectl conf/completion/_avedge
 dist_fishcompletion_DATA = conf/completion/avedgectl.fish
 EXTRA_DIST += conf/completion/avedge conf/completion/avedge.fish
 completion_names = mediarelayd mrasd avedge-load
+if WITH_OFFLOAD
+completion_names += avedge-offload
+endif
 
 # The keyring is made by avedgectl, the rest by the administrator.
 .PHONY: install-conf uninstall-conf

@@ -6,6 +6,10 @@ dist_man_MANS += docs/mediarelayd.8 docs/mediarelayd.conf.5
 
 dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
 
+if WITH_OFFLOAD
+dist_man_MANS += docs/avedge-offload.8
+endif
+
 # For developers.
 EXTRA_DIST += docs/conformance/rfc5780.tsv docs/conformance/rfc6062.tsv docs/conformance/rfc7350.tsv \
 	docs/conformance/rfc7635.tsv docs/conformance/rfc7982.tsv docs/conformance/rfc7983.tsv \

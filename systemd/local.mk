@@ -1,5 +1,6 @@
 # systemd/: units, users and directories. Installed, the latter two are called avedge.conf.
 systemd_templates = \
+	systemd/avedge-offload.service.in \
 	systemd/mediarelayd.service.in \
 	systemd/mrasd.service.in \
 	systemd/tmpfiles.conf.in
@@ -7,6 +8,10 @@ nodist_systemdsystemunit_DATA = \
 	systemd/mediarelayd.service \
 	systemd/mrasd.service
 dist_systemdsystemunit_DATA = systemd/avedge.target
+if WITH_OFFLOAD
+nodist_systemdsystemunit_DATA += systemd/avedge-offload.service
+dist_systemdsystemunit_DATA += systemd/avedge-offload.socket
+endif
 EXTRA_DIST += $(systemd_templates) systemd/sysusers.conf
 CLEANFILES += \
 	$(nodist_systemdsystemunit_DATA) \

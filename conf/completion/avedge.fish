@@ -1,4 +1,4 @@
-# Completion of mediarelayd, mrasd and avedge-load for fish: the options of --help, and files for
+# Completion of mediarelayd, mrasd, avedge-load and avedge-offload for fish: the options of --help, and files for
 # everything else.
 
 function __avedge_options
@@ -6,6 +6,6 @@ function __avedge_options
 
 	$words[1] --help 2>/dev/null | grep -oE -e '(^|[ ,])--[a-z][a-z0-9-]*' | tr -d ' ,' | sort -u
 end
-for program in mediarelayd mrasd avedge-load
+for program in mediarelayd mrasd avedge-load avedge-offload
 	complete -c $program -n 'string match -q -- "-*" (commandline -ct)' -a '(__avedge_options)'
 end

@@ -119,6 +119,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-nginx.sh \
 	tests/integration/cases/t-no-route.py \
 	tests/integration/cases/t-offload-loader.py \
+	tests/integration/cases/t-offload-service.py \
 	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \

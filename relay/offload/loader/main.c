@@ -3,6 +3,7 @@
  * privilege to do so. One loop over a few descriptors; nothing here is on a packet's path.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
@@ -184,7 +185,11 @@ static bool take_socket_of_systemd(struct loader *loader)
 			    "see avedge-offload.socket");
 	loader->listener = SD_LISTEN_FDS_START;
 	loader->by_systemd = true;
-	return true;
+	/* systemd's blocks, and is shared with nobody but systemd, which does not accept. */
+	if (fcntl(loader->listener, F_SETFL, O_NONBLOCK) == 0)
+		return true;
+	return fail(loader->error, sizeof(loader->error), "the socket of systemd: %s",
+		    strerror(errno));
 }
 
 static bool listen_on(struct loader *loader, const struct arguments *arguments)

@@ -507,7 +507,7 @@ void relays_status(const struct relays *relays, char *line, size_t size)
 		return;
 	}
 	plane_count(relays->plane, &devices, &flows);
-	snprintf(line, size, "%s: %zu devices, %zu flows",
+	snprintf(line, size, "%s: %zu device%s, %zu flow%s",
 		 relays->kept_until_ms == 0 ? "serving" : "the relay is gone", devices,
-		 flows);
+		 devices == 1 ? "" : "s", flows, flows == 1 ? "" : "s");
 }

@@ -18,13 +18,17 @@ import deb
 # What an administrator needs, by package; there may be more.
 HOLDS = {
     "avedge": [
+        "/lib/systemd/system/avedge-offload.service",
+        "/lib/systemd/system/avedge-offload.socket",
         "/lib/systemd/system/avedge.target",
         "/lib/systemd/system/mediarelayd.service",
         "/lib/systemd/system/mrasd.service",
         "/usr/lib/sysusers.d/avedge.conf",
         "/usr/lib/tmpfiles.d/avedge.conf",
+        "/usr/sbin/avedge-offload",
         "/usr/sbin/mediarelayd",
         "/usr/sbin/mrasd",
+        "/usr/share/bash-completion/completions/avedge-offload",
         "/usr/share/bash-completion/completions/mediarelayd",
         "/usr/share/fish/vendor_completions.d/mediarelayd.fish",
         "/usr/share/doc/avedge/README.Debian",
@@ -32,6 +36,7 @@ HOLDS = {
         "/usr/share/doc/avedge/examples/mrasd.conf",
         "/usr/share/man/man5/mediarelayd.conf.5.gz",
         "/usr/share/man/man5/mrasd.conf.5.gz",
+        "/usr/share/man/man8/avedge-offload.8.gz",
         "/usr/share/man/man8/mediarelayd.8.gz",
         "/usr/share/man/man8/mrasd.8.gz",
     ],
@@ -90,7 +95,7 @@ def check_contents(packages):
 
 def check_dependencies(packages):
     """Libraries as linked; the tools come with the daemons, whose reload command they are."""
-    for name, wanted in (("avedge", ["avedge-tools (=", "libmicrohttpd12", "libsystemd0",
+    for name, wanted in (("avedge", ["avedge-tools (=", "libbpf1", "libmicrohttpd12", "libsystemd0",
                                      "systemd | systemd-standalone-sysusers"]),
                          ("avedge-tools", ["libcurl4", "libjansson4"])):
         depends = out("dpkg-deb", "--field", packages[name], "Depends")
@@ -113,7 +118,7 @@ def check_examples(directory):
 def check_units(directory):
     """The sandbox settings of the unit files."""
     system = os.path.join(directory, "lib/systemd/system")
-    for unit, most in (("mediarelayd", 2.0), ("mrasd", 1.5)):
+    for unit, most in (("mediarelayd", 2.0), ("mrasd", 1.5), ("avedge-offload", 1.5)):
         last = out("systemd-analyze", "security", "--offline=true", "--no-pager",
                    os.path.join(system, unit + ".service")).splitlines()[-1]
         score = float(re.search(r": ([0-9.]+) ", last).group(1))

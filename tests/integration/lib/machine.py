@@ -45,10 +45,13 @@ def _mount(*args):
 class Machine:
     """with Machine() as machine: booted inside the block, removed afterwards in any case.
 
+    may_load_bpf: its processes may have CAP_BPF, as on a host; else not, as in most containers.
+
     Raises CannotBoot if that is impossible.
     """
 
-    def __init__(self):
+    def __init__(self, may_load_bpf=False):
+        self.options = ["--capability=CAP_BPF", "--system-call-filter=bpf"] if may_load_bpf else []
         self.name = "avedge-%d" % os.getpid()
         self.directory = tempfile.mkdtemp(prefix="avedge-machine-")
         self.root = os.path.join(self.directory, "root")
@@ -112,7 +115,7 @@ class Machine:
             os.unlink(policy)
         # Files of an installation from source would hide those of the package.
         for directory in ("usr/local/bin", "usr/local/sbin"):
-            for name in ("mediarelayd", "mrasd", "avedgectl", "avedge-load"):
+            for name in ("mediarelayd", "mrasd", "avedgectl", "avedge-load", "avedge-offload"):
                 path = os.path.join(self.root, directory, name)
                 if os.path.lexists(path):
                     os.unlink(path)
@@ -124,7 +127,7 @@ class Machine:
             self.nspawn = subprocess.Popen(
                 ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
                  "--directory=" + self.root, "--private-network", "--machine=" + self.name,
-                 "--kill-signal=SIGRTMIN+4", "--console=pipe"],
+                 "--kill-signal=SIGRTMIN+4", "--console=pipe", *self.options],
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console)
         until = time.monotonic() + BOOT_S
         while time.monotonic() < until and self.nspawn.poll() is None:
