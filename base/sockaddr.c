@@ -7,7 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out)
+socklen_t sockaddr_write(const struct endpoint *ep, void *out)
 {
 	if (ep->ip.family == IP_V4) {
 		struct sockaddr_in sin = {.sin_family = AF_INET,
@@ -25,6 +25,12 @@ socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_stor
 	memcpy(&sin6.sin6_addr, ep->ip.bytes, sizeof(sin6.sin6_addr));
 	memcpy(out, &sin6, sizeof(sin6));
 	return sizeof(sin6);
+}
+
+socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out)
+{
+	memset(out, 0, sizeof(*out));
+	return sockaddr_write(ep, out);
 }
 
 static void from_in6(const struct sockaddr_in6 *sin6, struct endpoint *out)

@@ -11,7 +11,9 @@
 
 #include "stun/endpoint.h"
 
-/* Returns the length of the socket address. */
+/* Returns the length of the socket address; out has room for one of IPv6. On the packet path. */
+socklen_t sockaddr_write(const struct endpoint *ep, void *out);
+/* The same, with zeros behind it. */
 socklen_t sockaddr_from_endpoint(const struct endpoint *ep, struct sockaddr_storage *out);
 /*
  * sa: a socket address of any kind, as long as its family says. False for families other than

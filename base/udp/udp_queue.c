@@ -23,7 +23,6 @@
 enum {
 	WORTH_A_RUN = 3,
 	SEND_TRIES = 3,
-	MESSAGES = 64,       /* of one sendmmsg() */
 	REFUSED_RUNS = 1024, /* sent one by one before the kernel is asked again */
 };
 
@@ -48,12 +47,6 @@ static int send_message(int fd, const struct msghdr *message)
 	return errno;
 }
 
-/* UDP_SEGMENT; IP_TOS or IPV6_TCLASS; IP_TTL or IPV6_HOPLIMIT. */
-union send_control {
-	struct cmsghdr alignment;
-	char bytes[CMSG_SPACE(sizeof(uint16_t)) + 2 * CMSG_SPACE(sizeof(int))];
-};
-
 /* Add one to the message's, whose buffer has room for it. */
 static void add_control(struct msghdr *message, int level, int type, const void *value,
 			size_t size)
@@ -67,7 +60,7 @@ static void add_control(struct msghdr *message, int level, int type, const void 
 	control->cmsg_len = CMSG_LEN(size);
 	memcpy(CMSG_DATA(control), value, size);
 	message->msg_controllen += CMSG_SPACE(size);
-	assert(message->msg_controllen <= sizeof(union send_control));
+	assert(message->msg_controllen <= sizeof(union udp_queue_control));
 }
 
 /* The socket's own TOS is 0, so that most datagrams need none of this. */
@@ -89,54 +82,26 @@ static void add_fields(struct msghdr *message, const struct udp_run *run)
 			    sizeof(hop_limit));
 }
 
-/* A message of a run, and what it points to. */
-struct outgoing {
-	struct sockaddr_storage to;
-	union send_control control;
-};
-
-/* Of all its datagrams together, or of one: then the vectors are still to be set. */
-static struct msghdr message_of(const struct udp_queue *queue, const struct udp_run *run,
-				bool together, struct outgoing *out)
-{
-	uint16_t size = (uint16_t)run->size;
-	struct msghdr message = {
-		.msg_name = &out->to,
-		.msg_namelen = sockaddr_from_endpoint(&run->to, &out->to),
-		.msg_iovlen = run->pieces,
-	};
-
-	if (together || has_fields(run)) {
-		message.msg_control = &out->control;
-		memset(&out->control, 0, sizeof(out->control));
-	}
-	if (together) {
-		message.msg_iov = (struct iovec *)(uintptr_t)&queue->vectors[run->first];
-		message.msg_iovlen = run->count * run->pieces;
-		add_control(&message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
-	}
-	add_fields(&message, run);
-	return message;
-}
-
-/* One after the other; how many the kernel took. */
+/* Of a run, one after the other; how many the kernel took. */
 static unsigned send_each(struct udp_queue *queue, const struct udp_run *run)
 {
+	struct msghdr *message = &queue->messages[run - queue->runs].msg_hdr;
 	struct iovec *pieces = &queue->vectors[run->first];
-	struct outgoing out;
-	struct msghdr message = message_of(queue, run, false, &out);
 	unsigned sent = 0;
 
+	message->msg_iovlen = run->pieces;
+	message->msg_controllen = 0;
+	add_fields(message, run);
 	for (unsigned i = 0; i < run->count; i++, pieces += run->pieces) {
 		/* sendto() is cheaper for the one datagram of one piece that most are. */
 		if (run->pieces == 1 && !has_fields(run) &&
 		    sendto(queue->fd, pieces->iov_base, pieces->iov_len, 0,
-			   (struct sockaddr *)&out.to, message.msg_namelen) >= 0) {
+			   message->msg_name, message->msg_namelen) >= 0) {
 			sent++;
 			continue;
 		}
-		message.msg_iov = pieces;
-		sent += send_message(queue->fd, &message) == 0;
+		message->msg_iov = pieces;
+		sent += send_message(queue->fd, message) == 0;
 	}
 	return sent;
 }
@@ -158,7 +123,7 @@ static unsigned refused(struct udp_queue *queue, const struct udp_run *run, int 
 {
 	unsigned sent;
 
-	if (!is_about_size(error) && !is_about_segments(error))
+	if (run->count == 1 || (!is_about_size(error) && !is_about_segments(error)))
 		return 0;
 	sent = send_each(queue, run);
 	/* A destination that takes nothing at all says nothing about it. */
@@ -180,78 +145,59 @@ static bool goes_together(struct udp_queue *queue, const struct udp_run *run)
 	return *size == 0 || run->size < *size;
 }
 
-/* The only one in the queue; how many the kernel took. */
-static unsigned send_run(struct udp_queue *queue, const struct udp_run *run)
+/* Make the message of a run ready, if it can go out as one. */
+static bool is_one_message(struct udp_queue *queue, unsigned i)
 {
-	struct outgoing out;
-	struct msghdr message;
-	int error;
+	const struct udp_run *run = &queue->runs[i];
+	struct msghdr *message = &queue->messages[i].msg_hdr;
+	uint16_t size = (uint16_t)run->size;
 
-	if (!goes_together(queue, run))
-		return send_each(queue, run);
-	message = message_of(queue, run, true, &out);
-	error = send_message(queue->fd, &message);
-	return error == 0 ? run->count : refused(queue, run, error);
+	if (run->count > 1) {
+		if (!goes_together(queue, run))
+			return false;
+		message->msg_iovlen = (size_t)run->count * run->pieces;
+		add_control(message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
+	}
+	add_fields(message, run);
+	return true;
 }
 
-/* Messages for one sendmmsg(), each of a run. */
-struct call {
-	unsigned count;
-	struct mmsghdr messages[MESSAGES];
-	const struct udp_run *runs[MESSAGES];
-	bool together[MESSAGES];
-};
-
-/* How many datagrams the kernel took. An error is that of the first message which has not gone out. */
-static unsigned send_call(struct udp_queue *queue, struct call *call)
+/* The runs from first up to end, each as one message; how many datagrams the kernel took. */
+static unsigned send_messages(struct udp_queue *queue, unsigned first, unsigned end)
 {
 	unsigned sent = 0;
 
-	for (unsigned i = 0; i < call->count;) {
-		int done = sendmmsg(queue->fd, &call->messages[i], call->count - i, 0);
+	while (first < end) {
+		int done = sendmmsg(queue->fd, &queue->messages[first], end - first, 0);
 
-		for (int j = 0; j < done; j++, i++)
-			sent += call->together[i] ? call->runs[i]->count : 1;
+		for (int i = 0; i < done; i++)
+			sent += queue->runs[first++].count;
 		if (done > 0)
 			continue;
-		int error = send_message(queue->fd, &call->messages[i].msg_hdr);
-		if (error == 0)
-			sent += call->together[i] ? call->runs[i]->count : 1;
-		else if (call->together[i])
-			sent += refused(queue, call->runs[i], error);
-		i++;
+		/* The error is that of the first. */
+		int error = send_message(queue->fd, &queue->messages[first].msg_hdr);
+		sent += error == 0 ? queue->runs[first].count
+				   : refused(queue, &queue->runs[first], error);
+		first++;
 	}
-	call->count = 0;
 	return sent;
 }
 
 /* All of the queue; how many datagrams the kernel took. */
 static unsigned send_runs(struct udp_queue *queue)
 {
-	struct outgoing out[UDP_QUEUE_RUNS];
-	struct call call;
-	unsigned sent = 0;
+	unsigned sent = 0, first = 0, count = queue->run_count;
 
-	call.count = 0;
-	for (unsigned i = 0; i < queue->run_count; i++) {
-		const struct udp_run *run = &queue->runs[i];
-		bool together = goes_together(queue, run);
-		struct msghdr message = message_of(queue, run, together, &out[i]);
-		unsigned first = run->first;
-
-		for (unsigned j = together ? run->count : 1; j <= run->count; j++) {
-			if (!together) {
-				message.msg_iov = &queue->vectors[first];
-				first += run->pieces;
-			}
-			if (call.count == MESSAGES)
-				sent += send_call(queue, &call);
-			call.messages[call.count] = (struct mmsghdr){.msg_hdr = message};
-			call.runs[call.count] = run;
-			call.together[call.count++] = together;
-		}
+	if (count == 1 && queue->runs[0].count < WORTH_A_RUN)
+		return send_each(queue, &queue->runs[0]);
+	for (unsigned i = 0; i < count; i++) {
+		if (is_one_message(queue, i))
+			continue;
+		sent += send_messages(queue, first, i);
+		sent += send_each(queue, &queue->runs[i]);
+		first = i + 1;
 	}
-	return sent + send_call(queue, &call);
+	return sent + send_messages(queue, first, count);
 }
 
 uint64_t udp_queue_flush(struct udp_queue *queue)
@@ -262,8 +208,7 @@ uint64_t udp_queue_flush(struct udp_queue *queue)
 	queue->failed = 0;
 	if (queue->waiting == 0)
 		return failed;
-	sent = queue->run_count == 1 ? send_run(queue, &queue->runs[0])
-				     : send_runs(queue);
+	sent = send_runs(queue);
 	assert(sent <= queue->waiting);
 	failed += queue->waiting - sent;
 	queue->waiting = queue->run_count = queue->vector_count = 0;
@@ -279,35 +224,50 @@ static bool joins(const struct udp_run *run, const struct endpoint *to, size_t s
 	       run->total + size <= UDP_QUEUE_RUN_BYTES && endpoint_equal(&run->to, to);
 }
 
-/* The run that the datagram belongs to: the last one, or a new one behind it. */
+/* A new run, behind the others. */
+static struct udp_run *new_run(struct udp_queue *queue, const struct endpoint *to,
+			       size_t size, unsigned pieces,
+			       const struct udp_datagram *datagram)
+{
+	unsigned i = queue->run_count++;
+	union udp_queue_address *address = &queue->addresses[i];
+	struct udp_run *run = &queue->runs[i];
+
+	run->to = *to;
+	run->size = size;
+	run->total = 0;
+	run->count = 0;
+	run->first = (uint16_t)queue->vector_count;
+	run->pieces = (uint8_t)pieces;
+	run->tos = datagram->tos;
+	run->hop_limit = datagram->hop_limit;
+	run->is_over = size == 0;
+	queue->messages[i].msg_hdr = (struct msghdr){
+		.msg_name = address,
+		.msg_namelen = sockaddr_write(to, &address->any),
+		.msg_iov = &queue->vectors[queue->vector_count],
+		.msg_iovlen = pieces,
+		.msg_control = &queue->controls[i],
+	};
+	return run;
+}
+
+/* The run that the datagram belongs to. */
 static struct udp_run *run_for(struct udp_queue *queue, int fd, const struct endpoint *to,
 			       size_t size, unsigned pieces,
 			       const struct udp_datagram *datagram)
 {
-	struct udp_run *run = &queue->runs[queue->run_count];
-
 	if (queue->waiting > 0) {
-		if (queue->fd == fd && queue->waiting < UDP_QUEUE_WAITING &&
-		    joins(run - 1, to, size, pieces, datagram))
-			return run - 1;
-		if (queue->fd != fd || queue->waiting == UDP_QUEUE_WAITING ||
-		    queue->run_count == UDP_QUEUE_RUNS) {
+		struct udp_run *last = &queue->runs[queue->run_count - 1];
+		bool fits = queue->fd == fd && queue->waiting < UDP_QUEUE_WAITING;
+
+		if (fits && joins(last, to, size, pieces, datagram))
+			return last;
+		if (!fits || queue->run_count == UDP_QUEUE_RUNS)
 			queue->failed = udp_queue_flush(queue);
-			run = queue->runs;
-		}
 	}
 	queue->fd = fd;
-	queue->run_count++;
-	*run = (struct udp_run){
-		.to = *to,
-		.size = size,
-		.pieces = pieces,
-		.first = queue->vector_count,
-		.tos = datagram->tos,
-		.hop_limit = datagram->hop_limit,
-		.is_over = size == 0,
-	};
-	return run;
+	return new_run(queue, to, size, pieces, datagram);
 }
 
 void udp_queue_add(struct udp_queue *queue, int fd, const struct endpoint *to,

@@ -15,9 +15,11 @@
 #ifndef BASE_UDP_UDP_QUEUE_H
 #define BASE_UDP_UDP_QUEUE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "stun/endpoint.h"
@@ -46,11 +48,23 @@ struct udp_run {
 	struct endpoint to;
 	size_t size;  /* of all datagrams but the last */
 	size_t total; /* bytes so far */
-	unsigned count;
-	unsigned pieces; /* of each datagram */
-	unsigned first;  /* its first vector */
+	uint16_t count;
+	uint16_t first; /* its first vector */
+	uint8_t pieces; /* of each datagram */
 	uint8_t tos, hop_limit;
 	bool is_over; /* a shorter one was added */
+};
+
+/* UDP_SEGMENT; IP_TOS or IPV6_TCLASS; IP_TTL or IPV6_HOPLIMIT. */
+union udp_queue_control {
+	struct cmsghdr alignment;
+	char bytes[CMSG_SPACE(sizeof(uint16_t)) + 2 * CMSG_SPACE(sizeof(int))];
+};
+
+union udp_queue_address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
 };
 
 struct udp_queue {
@@ -63,6 +77,9 @@ struct udp_queue {
 	unsigned refused_runs; /* until that is forgotten: a forged ICMP error may look like it */
 	uint64_t failed; /* datagrams not sent since the last flush */
 	struct udp_run runs[UDP_QUEUE_RUNS];
+	struct mmsghdr messages[UDP_QUEUE_RUNS]; /* of each run; see the two below */
+	union udp_queue_address addresses[UDP_QUEUE_RUNS];
+	union udp_queue_control controls[UDP_QUEUE_RUNS];
 	struct iovec vectors[UDP_QUEUE_WAITING * UDP_QUEUE_PIECES];
 	uint8_t headers[UDP_QUEUE_WAITING][UDP_QUEUE_HEADER_MAX];
 };
