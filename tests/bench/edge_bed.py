@@ -228,8 +228,9 @@ def wait_until(condition, complaint):
 class Bed:
     """with Bed(build, products) as bed: everything that it makes is removed after the block."""
 
-    def __init__(self, build, products):
-        self.build, self.products = os.path.abspath(build), products
+    def __init__(self, build, products, realtime=False):
+        """realtime: other processes of the machine get what these leave."""
+        self.build, self.products, self.realtime = os.path.abspath(build), products, realtime
         self.name = "avw%d" % os.getpid()
         self.servers, self.ends = {}, contextlib.ExitStack()
         relay.BUILD = self.build
@@ -267,13 +268,16 @@ class Bed:
             server = self.servers[product]
             what = ["relayed", "/run/netns/" + self.peers.name, server.peer, *load,
                     server.inside + ":3478", *server.credential]
-        return [*self.clients.prefix, "taskset", "-c", str(GENERATOR_CPU), self.program("media"),
-                *what]
+        first = ["chrt", "--fifo", "10"] if self.realtime else []
+        return [*first, *self.clients.prefix, "taskset", "-c", str(GENERATOR_CPU),
+                self.program("media"), *what]
 
     def load(self, product, seconds, warm_up, load):
         """The generator's figures, and CPU time in ns of the measured seconds."""
         server = self.servers.get(product)
         pids = server.pids() if server else []
+        for pid in pids if self.realtime else []:
+            sh("chrt", "--all-tasks", "--fifo", "--pid", "10", str(pid))
         with subprocess.Popen(self.generator(product, *load), stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, text=True) as generator:
             if not select.select([generator.stdout], [], [], 60)[0] or \
