@@ -1,3 +1,4 @@
 #!/bin/bash
-# aioice with the kernel plane: the calls of t-aioice.sh, where over UDP the kernel must forward packets.
-KERNEL_PLANE=on exec "$(dirname "$0")/t-aioice.sh"
+# aioice with the kernel plane: the calls of t-aioice.sh, where over UDP the kernel must forward
+# packets, and the records must have exactly those of the link.
+KERNEL_PLANE=counted exec "$(dirname "$0")/t-aioice.sh"

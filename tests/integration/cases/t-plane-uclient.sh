@@ -5,7 +5,7 @@
 # shellcheck source=../lib/topology.sh
 . "$(dirname "$0")/../lib/topology.sh"
 need turnutils_uclient turnutils_peer tcpdump
-KERNEL_PLANE=on
+KERNEL_PLANE=counted
 topology_up
 start_relay
 credential
@@ -46,9 +46,7 @@ for number in "${!names[@]}"; do
 done
 forwarded=$("$here/plane_check.py" forwarded "$work/relay")
 [ "$forwarded" -gt $((total * 8 / 10)) ] || fail "the kernel forwarded $forwarded of $total packets"
-stop_relay
 end_capture inside
 no_relay_port_inside
-"$here/plane_check.py" records "$work/relay" "$work/inside.pcap" 10.77.1.10 ||
-	fail "the records differ from what was on the link"
+stop_relay
 say "${#names[@]} loads of turnutils_uclient, $total packets, none lost"

@@ -157,12 +157,13 @@ topology_up()
 
 # --- the relay ----------------------------------------------------------------------------
 
-# With KERNEL_PLANE=on the relay gets its loader, and the kernel must forward packets of the test.
+# With KERNEL_PLANE=on the relay gets its loader, and the kernel must forward packets of the test; with
+# KERNEL_PLANE=counted the records must also have exactly what "capture inside edge in0" has seen.
 plane_up()	# sets plane, options of relay.py start
 {
 	local loader=${RELAY_BUILD_DIR:-.}/avedge-offload
 	plane=()
-	[ "${KERNEL_PLANE:-off}" = on ] || return 0
+	[ "${KERNEL_PLANE:-off}" != off ] || return 0
 	[ -x "$loader" ] || skip "avedge-offload is not built"
 	"$loader" --check >"$work/check" 2>&1 || skip "$(tail -n 1 "$work/check")"
 	background "$work/loader.log" ip netns exec "$net-edge" "$loader" --socket "$work/loader.sock"
@@ -173,7 +174,7 @@ plane_up()	# sets plane, options of relay.py start
 plane_forwards()
 {
 	local packets
-	[ "${KERNEL_PLANE:-off}" = on ] || return 0
+	[ "${KERNEL_PLANE:-off}" != off ] || return 0
 	packets=$("$here/plane_check.py" forwarded "$work/relay") || fail "no kernel plane: $packets"
 	[ "$packets" -gt 0 ] || fail "the kernel forwarded nothing: $(cat "$work/loader.log")"
 	say "the kernel forwarded $packets packets"
@@ -199,6 +200,9 @@ stop_relay()
 	plane_forwards
 	"$relay_py" stop --dir "$work/relay" || fail "the relay did not exit cleanly"
 	rm -f "$work/relay/relay.pid"
+	[ "${KERNEL_PLANE:-off}" != counted ] ||
+		"$here/plane_check.py" records "$work/relay" "$work/inside.pcap" 10.77.1.10 ||
+		fail "the records differ from what was on the link"
 }
 
 credential()	# credential [USER [rest|mras]]: sets user_name and user_password
