@@ -54,9 +54,10 @@ json_t *control_offload_state(const struct relay *relay)
 	struct offload_view view;
 
 	look(relay, &view);
-	return json_pack("{s:s, s:o, s:b, s:o, s:o, s:o}", "state",
-			 offload_view_state(&view), "why", why_of(view.why), "missed",
-			 view.is_missed, "flows", control_count(view.flows), "packets",
+	return json_pack("{s:s, s:b, s:o, s:b, s:o, s:o, s:o}", "state",
+			 offload_view_state(&view), "on", view.is_on, "why",
+			 why_of(view.why), "missed", view.is_missed, "flows",
+			 control_count(view.flows), "packets",
 			 control_count(view.counts.packets), "devices", devices(&view));
 }
 
@@ -66,15 +67,15 @@ json_t *control_offload(const struct relay *relay)
 
 	look(relay, &view);
 	return json_pack(
-		"{s:s, s:o, s:b, s:{s:s, s:s}, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"state", offload_view_state(&view), "why", why_of(view.why), "missed",
-		view.is_missed, "sides", side_name(SIDE_INSIDE),
-		offload_mode_name(view.modes[SIDE_INSIDE]), side_name(SIDE_OUTSIDE),
-		offload_mode_name(view.modes[SIDE_OUTSIDE]), "socket", view.socket,
-		"devices", devices(&view), "flows", control_count(view.flows),
-		"flows_max", control_count(view.flows_max), "hops",
-		control_count(view.hops), "packets", control_count(view.counts.packets),
-		"passed_up", passed_up(&view.counts));
+		"{s:s, s:b, s:o, s:b, s:{s:s, s:s}, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"state", offload_view_state(&view), "on", view.is_on, "why",
+		why_of(view.why), "missed", view.is_missed, "sides",
+		side_name(SIDE_INSIDE), offload_mode_name(view.modes[SIDE_INSIDE]),
+		side_name(SIDE_OUTSIDE), offload_mode_name(view.modes[SIDE_OUTSIDE]),
+		"socket", view.socket, "devices", devices(&view), "flows",
+		control_count(view.flows), "flows_max", control_count(view.flows_max),
+		"hops", control_count(view.hops), "packets",
+		control_count(view.counts.packets), "passed_up", passed_up(&view.counts));
 }
 
 /* --- turning it ------------------------------------------------------------------------------- */

@@ -366,6 +366,34 @@ static void write_drain(const struct metrics_facts *facts, struct openmetrics *o
 		openmetrics_count(om, (uint64_t)drain->deadline_s, NULL);
 }
 
+static void write_offload(const struct offload_view *offload, struct openmetrics *om)
+{
+	openmetrics_family(om, METRIC_GAUGE, "avedge_offload_on", NULL,
+			   "1 if the kernel relays media on at least one device.");
+	openmetrics_count(om, offload->is_on, NULL);
+	openmetrics_family(
+		om, METRIC_GAUGE, "avedge_offload_missed", NULL,
+		"1 if the configuration asks for the kernel plane by tc or xdp "
+		"where there is none.");
+	openmetrics_count(om, offload->is_missed, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_offload_flows", NULL,
+			   "Flows in the kernel: each a direction of a channel or of an "
+			   "active destination.");
+	openmetrics_count(om, offload->flows, NULL);
+	openmetrics_family(om, METRIC_GAUGE, "avedge_offload_flows_max", NULL,
+			   "For so many there is room; 0 without a kernel plane.");
+	openmetrics_count(om, offload->flows_max, NULL);
+	openmetrics_family(om, METRIC_COUNTER, "avedge_offload_forwarded_packets", NULL,
+			   "Packets that the kernel forwarded by itself.");
+	openmetrics_count(om, offload->counts.packets, NULL);
+	openmetrics_family(
+		om, METRIC_COUNTER, "avedge_offload_passed_up_packets", NULL,
+		"Packets of relay ports that came up to the sockets, by reason.");
+	for (int i = 0; i < FLOW_UP_COUNT; i++)
+		openmetrics_count(om, offload->counts.ups[i], "reason",
+				  offload_up_name((enum flow_up)i), NULL);
+}
+
 void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 {
 	const struct counters *counters = &facts->counters;
@@ -387,4 +415,5 @@ void metrics_write(const struct metrics_facts *facts, struct openmetrics *om)
 	write_reload(facts, om);
 	write_continuity(&facts->continuity, om);
 	write_drain(facts, om);
+	write_offload(&facts->offload, om);
 }

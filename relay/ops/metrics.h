@@ -19,6 +19,7 @@
 #include "relay/core/ids.h"
 #include "relay/core/ms_reservation.h"
 #include "relay/core/port_pool.h"
+#include "relay/offload/offload_view.h"
 #include "relay/ops/continuity.h"
 #include "relay/ops/worker_load.h"
 #include "relay/reload/drain.h"
@@ -49,6 +50,7 @@ struct metrics_facts {
 	struct drain_state drain;
 	struct ms_reserved_figures reserved;
 	struct continuity continuity;
+	struct offload_view offload;
 };
 
 /* Gather; asks the workers. load: of that relay. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "relay/offload/offload.h"
 #include "relay/ops/metrics.h"
 #include "relay/relay.h"
 #include "relay/reload/network.h"
@@ -84,5 +85,7 @@ void metrics_gather(struct metrics_facts *facts, struct relay *relay,
 	facts->reload = reload_last(relay->reload);
 	facts->drain = drain_state(relay->drain);
 	facts->continuity = continuity_of(relay);
+	if (relay->offload != NULL)
+		offload_view(relay->offload, &facts->offload);
 	facts->reserved = ms_reserved_figures(relay->shared.reserved);
 }

@@ -163,6 +163,14 @@ static json_t *reload(const struct reload_last *last)
 			 last->restart_pending);
 }
 
+static json_t *offload(const struct offload_view *view)
+{
+	return json_pack("{s:s, s:s, s:b, s:o, s:o}", "state", offload_view_state(view),
+			 "why", view->why, "missed", view->is_missed, "flows",
+			 control_count(view->flows), "packets",
+			 control_count(view->counts.packets));
+}
+
 char *page_status(const struct page_facts *facts, size_t *len)
 {
 	const struct metrics_facts *metrics = facts->metrics;
@@ -174,8 +182,9 @@ char *page_status(const struct page_facts *facts, size_t *len)
 		drain(&metrics->drain), "reload", reload(&metrics->reload), "workers",
 		workers(metrics), "pools", pools(metrics));
 	json_t *rest = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-		"taken_up", continuity_taken_up(&metrics->continuity), "next_restart",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"offload", offload(&metrics->offload), "taken_up",
+		continuity_taken_up(&metrics->continuity), "next_restart",
 		continuity_next(&metrics->continuity), "allocations",
 		control_count(counters_open(counters->allocations_opened,
 					    counters->allocations_closed)),

@@ -30,3 +30,7 @@ EXTRA_DIST += tests/fuzz/corpus/take_over
 fuzz_programs += tests/fuzz/fuzz_loader_message
 tests_fuzz_fuzz_loader_message_LDADD = $(FUZZ_LIBS) librelay.a
 EXTRA_DIST += tests/fuzz/corpus/loader_message
+
+fuzz_programs += tests/fuzz/fuzz_route_message
+tests_fuzz_fuzz_route_message_LDADD = $(FUZZ_LIBS) librelay.a libdaemon.a libbase.a libstun.a
+EXTRA_DIST += tests/fuzz/corpus/route_message

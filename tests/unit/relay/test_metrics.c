@@ -99,6 +99,8 @@ START_TEST(values_agree_with_the_facts)
 	EXPECT(text, "avedge_reload_timestamp_seconds", 1700000000);
 	EXPECT(text, "avedge_restart_pending", 0);
 	EXPECT(text, "avedge_draining", 0);
+	EXPECT(text, "avedge_offload_on", 0);
+	EXPECT(text, "avedge_offload_passed_up_packets_total{reason=\"failed\"}", 0);
 	ck_assert(isnan(value_of(text, "avedge_certificate_expiry_timestamp_seconds")));
 	ck_assert(isnan(value_of(text, "avedge_drain_deadline_timestamp_seconds")));
 	free(text);
@@ -110,7 +112,19 @@ START_TEST(values_agree_with_the_facts)
 					    .restart_pending = "realm, workers"};
 	facts.drain = (struct drain_state){
 		.draining = true, .deadline_s = 1700000500, .remaining = 6};
+	facts.offload = (struct offload_view){.is_on = true,
+					      .is_missed = true,
+					      .flows = 12,
+					      .flows_max = 64,
+					      .counts = {.packets = 99,
+							 .ups = {[FLOW_UP_NO_WAY] = 5}}};
 	text = scrape(NULL);
+	EXPECT(text, "avedge_offload_on", 1);
+	EXPECT(text, "avedge_offload_missed", 1);
+	EXPECT(text, "avedge_offload_flows", 12);
+	EXPECT(text, "avedge_offload_flows_max", 64);
+	EXPECT(text, "avedge_offload_forwarded_packets_total", 99);
+	EXPECT(text, "avedge_offload_passed_up_packets_total{reason=\"no-way\"}", 5);
 	EXPECT(text, "avedge_certificate_expiry_timestamp_seconds", 1800000000);
 	EXPECT(text, "avedge_reload_successful", 0);
 	EXPECT(text, "avedge_reload_timestamp_seconds", 1700000009);

@@ -175,6 +175,9 @@ START_TEST(a_busy_relay_that_drains)
 	ck_assert_int_eq(number(json_object_get(document, "taken_up"), "allocations"), 4);
 	ck_assert(json_is_null(
 		json_object_get(json_object_get(document, "next_restart"), "way")));
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_object_get(document, "offload"), "state")),
+			 "off");
 	ck_assert_int_eq(number(document, "allocations"), 50);
 	ck_assert_int_eq(number(document, "drops"), 11);
 	ck_assert_uint_eq(json_array_size(json_object_get(document, "drop_reasons")), 2);
