@@ -29,8 +29,9 @@ enum {
 	FLOW_REST_MS = 1000,
 	/* A flow whose relay does not come back passes up after so long; see deadline_ns. */
 	FLOW_LEASE_MS = 10000,
-	FLOW_CPUS_MAX = 256, /* rows of counters; CPUs beyond share them */
-	FLOW_HOPS = 32768,   /* one for each pair of addresses, from and to */
+	FLOW_CPUS_MAX = 256,  /* rows of counters; CPUs beyond share them */
+	FLOW_HOPS = 32768,    /* one for each pair of addresses, from and to */
+	FLOW_FRONT_PORTS = 8, /* what comes to more ports than these passes up */
 };
 
 /* As in a packet, in network order; IPv4 in the first four bytes of an address, the rest zero. */
@@ -116,7 +117,10 @@ struct flow_hop {
 	__u32 mtu;     /* of the path so far known; longer packets pass up */
 	__u8 gateway[16]; /* network order; family 0: the destination itself is on the link */
 	__u8 family;
-	/* For XDP only, which cannot ask for neighbours: both Ethernet addresses are known. */
+	/*
+	 * For XDP only, which cannot ask for neighbours: both Ethernet addresses are known, and the device has XDP as
+	 * well, so that it takes such frames.
+	 */
 	__u8 has_macs;
 	__u8 to_mac[6], from_mac[6];
 	/* Of what goes out without FLOW_DECREMENTS: of the route, the device, or the system. */
@@ -128,8 +132,11 @@ struct flow_settings {
 	__u32 version; /* FLOW_LAYOUT_VERSION */
 	__u32 on;      /* 0: every packet passes up */
 	__u64 seed;    /* of flow_hash() */
+	/* Host order. Packets to other ports are not ours. */
 	__u16 relay_port_first, relay_port_last;
-	__u8 reserved[44];
+	/* Of fronts over UDP, where ChannelData comes from clients; 0 behind the last. A relayed port is none. */
+	__u16 front_ports[FLOW_FRONT_PORTS];
+	__u8 reserved[28];
 };
 
 /*
@@ -150,6 +157,7 @@ struct flow_settings {
 	X(NO_WAY, "no-way", "no device or neighbour known for its destination")         \
 	X(FAMILY, "family", "it would change between IPv4 and IPv6")                    \
 	X(NO_SECOND, "no-second", "to a relayed address of this relay without a flow")  \
+	X(NO_CHECKSUM, "no-checksum", "without a UDP checksum, or with half of one")    \
 	X(FAILED, "failed", "the kernel refused to change or send it")
 
 enum flow_up {
@@ -162,7 +170,6 @@ enum flow_up {
 struct flow_counts {
 	__u64 packets; /* forwarded */
 	__u64 ups[FLOW_UP_COUNT];
-	__u64 reserved;
 } __attribute__((aligned(64)));
 
 /*
@@ -196,6 +203,7 @@ struct flow_bucket {
 _Static_assert(sizeof(struct flow_key) == 40, "hashed and compared as words");
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 _Static_assert(sizeof(struct flow_hop) == 64, "a cache line");
+_Static_assert(sizeof(struct flow_counts) == 128, "16 words: the program masks an index");
 _Static_assert(sizeof(struct flow_settings) == 64, "a cache line");
 
 #endif

@@ -66,6 +66,8 @@ void offload_plane_use(struct offload_plane *plane, const struct offload_wanted 
 {
 	settings_of(plane)->relay_port_first = wanted->relay_port_first;
 	settings_of(plane)->relay_port_last = wanted->relay_port_last;
+	memcpy(settings_of(plane)->front_ports, wanted->front_ports,
+	       sizeof(wanted->front_ports));
 }
 
 void offload_plane_turn(struct offload_plane *plane, bool on)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "relay/core/front.h"
+#include "relay/offload/flow_layout.h"
 #include "relay/offload/offload_mode.h"
 #include "stun/endpoint.h"
 
@@ -24,7 +25,8 @@ struct offload_wanted {
 	} addresses[OFFLOAD_ADDRESSES_MAX];
 	size_t address_count;
 	uint16_t relay_port_first, relay_port_last;
-	size_t flows;    /* room for so many */
+	uint16_t front_ports[FLOW_FRONT_PORTS]; /* each once; 0 behind the last */
+	size_t flows;                           /* room for so many */
 	bool takes_over; /* at the start, from a relay that is paused */
 };
 

@@ -18,6 +18,19 @@ static void add(struct offload_wanted *wanted, enum side side, const struct ip_a
 		(struct offload_address){.side = side, .ip = *ip};
 }
 
+/* What comes to further ones stays on sockets. */
+static void add_port(struct offload_wanted *wanted, uint16_t port)
+{
+	for (size_t i = 0; i < FLOW_FRONT_PORTS; i++) {
+		if (wanted->front_ports[i] == port)
+			return;
+		if (wanted->front_ports[i] == 0) {
+			wanted->front_ports[i] = port;
+			return;
+		}
+	}
+}
+
 /* A pair of fronts has one address, and only those over UDP matter. */
 static_assert(FRONTS_MAX / 2 + PORT_POOL_ADDRESSES_MAX <= OFFLOAD_ADDRESSES_MAX,
 	      "room for all");
@@ -39,8 +52,10 @@ void offload_settings_fill(const struct relay_config *config,
 		const struct front *front = &network->fronts[i];
 
 		if (network->front_states[i] != NETWORK_FREE &&
-		    front->transport == TRANSPORT_UDP)
+		    front->transport == TRANSPORT_UDP) {
 			add(wanted, front->side, &front->local.ip);
+			add_port(wanted, front->local.port);
+		}
 	}
 	for (size_t i = 0; i < PORT_POOL_ADDRESSES_MAX; i++) {
 		if (network->relay_states[i] != NETWORK_FREE)

@@ -71,6 +71,7 @@ static int load(struct flow_program *program, uint32_t buckets, bool with_xdp)
 	program->has_xdp = with_xdp;
 	if (skeleton == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
+	skeleton->rodata->bucket_mask = buckets - 1;
 	bpf_program__set_autoload(skeleton->progs.flow_xdp, with_xdp);
 	int error = bpf_map__set_max_entries(skeleton->maps.buckets, buckets);
 	if (error == 0)
@@ -92,7 +93,7 @@ static const char *remedy(int error)
 	switch (error) {
 	case -EPERM:
 	case -EACCES:
-		return "; it takes CAP_BPF and CAP_NET_ADMIN, and no lockdown or seccomp filter that "
+		return "; it takes CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, and no lockdown or seccomp filter that "
 		       "forbids bpf(2)";
 	case -ENOMEM:
 		return "; fewer flows need less memory";

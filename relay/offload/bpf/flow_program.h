@@ -2,7 +2,8 @@
  * flow_program.h - the programs of the kernel plane and their tables, loaded into the kernel; for
  * avedge-offload and for tests. Nothing is attached or pinned: what nobody has open any more is gone.
  *
- * Needs CAP_BPF and CAP_NET_ADMIN. Attach them to Ethernet devices only, and at ingress.
+ * Needs CAP_BPF, CAP_NET_ADMIN, and CAP_PERFMON: without the latter the verifier refuses places in a packet that
+ * are not known in advance, and makes programs slower. Attach them to Ethernet devices only, and at ingress.
  *
  * Owner    the caller.
  * Threads  one.

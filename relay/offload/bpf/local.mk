@@ -1,12 +1,16 @@
 # relay/offload/bpf/: the programs for the kernel, compiled for BPF, and a library that brings them there.
 bpf_sources = \
 	relay/offload/bpf/flow.bpf.c \
+	relay/offload/bpf/packet.h \
+	relay/offload/bpf/rewrite.h \
+	relay/offload/bpf/sum.h \
+	relay/offload/bpf/verdict.h \
 	relay/offload/flow_layout.h
 flow_program_sources = \
 	relay/offload/bpf/flow_program.c \
 	relay/offload/bpf/flow_program.h
 
-EXTRA_DIST += relay/offload/bpf/flow.bpf.c $(flow_program_sources)
+EXTRA_DIST += $(bpf_sources) $(flow_program_sources)
 
 if WITH_OFFLOAD
 # What is linked with libflowprogram.a.

@@ -14,7 +14,8 @@
 #include "base/self_name.h"
 
 #ifndef CAP_BPF
-#define CAP_BPF 39 /* Linux 5.8 */
+#define CAP_PERFMON 38 /* Linux 5.8 */
+#define CAP_BPF 39
 #endif
 
 /* A sanitizer that looks for leaks in the end has to trace its own process. */
@@ -30,21 +31,24 @@ bool privileges_keep(char *error, size_t error_size)
 
 	capng_get_caps_process();
 	if (!capng_have_capability(CAPNG_PERMITTED, CAP_BPF) ||
+	    !capng_have_capability(CAPNG_PERMITTED, CAP_PERFMON) ||
 	    !capng_have_capability(CAPNG_PERMITTED, CAP_NET_ADMIN))
-		return fail(error, error_size,
-			    "%s lacks CAP_BPF or CAP_NET_ADMIN; start as root, or with "
-			    "systemctl start avedge-offload.socket",
-			    self_name(self, sizeof(self)));
+		return fail(
+			error, error_size,
+			"%s lacks CAP_BPF, CAP_PERFMON or CAP_NET_ADMIN; start as root, or with "
+			"systemctl start avedge-offload.socket",
+			self_name(self, sizeof(self)));
 
 	/* In a container, root may not be allowed to shrink the bounding set. */
 	bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_select_t what = may_bound ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
 
 	capng_clear(what);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF,
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF, CAP_PERFMON,
 		      CAP_NET_ADMIN, -1);
 	if (may_bound)
-		capng_updatev(CAPNG_ADD, CAPNG_BOUNDING_SET, CAP_BPF, CAP_NET_ADMIN, -1);
+		capng_updatev(CAPNG_ADD, CAPNG_BOUNDING_SET, CAP_BPF, CAP_PERFMON,
+			      CAP_NET_ADMIN, -1);
 	if (capng_apply(what) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_SET_DUMPABLE, DUMPABLE, 0, 0, 0) < 0)
 		return fail(error, error_size, "cannot drop capabilities: %s",

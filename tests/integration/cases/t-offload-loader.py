@@ -26,7 +26,7 @@ from loader import AUTO, CLOSE, DEVICES, LEASE_S, OFF, OPEN, REFUSED, ANSWER, TC
 from netns import check
 
 NOBODY = 65534
-CAP_BPF, CAP_NET_ADMIN = 39, 12
+CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN = 39, 38, 12
 
 
 def run(*args, **kw):
@@ -443,11 +443,11 @@ def hostile():
         check(loader.process.poll() is None, "it ended")
 
 
-def has_two_capabilities():
+def has_three_capabilities():
     with running() as loader:
         with open("/proc/%d/status" % loader.process.pid, encoding="ascii") as file:
             status = file.read()
-        want = 1 << CAP_BPF | 1 << CAP_NET_ADMIN
+        want = 1 << CAP_BPF | 1 << CAP_PERFMON | 1 << CAP_NET_ADMIN
         for kind in ("CapEff", "CapPrm", "CapBnd"):
             got = int(re.search(kind + r":\s*([0-9a-f]+)", status).group(1), 16)
             check(got == want, "%s is %x", kind, got)
@@ -476,7 +476,7 @@ def checks_the_machine():
 
 STEPS = (attaches_and_detaches, changes_devices, says_why_not, devices_come_back,
          keeps_flows_for_a_while, loader_is_killed, others_stay, one_relay_at_a_time,
-         other_namespace, one_loader_at_a_time, hostile, has_two_capabilities, checks_the_machine)
+         other_namespace, one_loader_at_a_time, hostile, has_three_capabilities, checks_the_machine)
 
 
 def clean():

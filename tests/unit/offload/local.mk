@@ -20,8 +20,12 @@ tests_unit_offload_test_pairs_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_table_race_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 
 if WITH_OFFLOAD
-unit_programs += tests/unit/offload/test_flow_program
+unit_programs += tests/unit/offload/test_flow_program tests/unit/offload/test_flow_packets
+# Runs the kernel's program on one packet.
+check_LIBRARIES += libprogrambed.a
 endif
+libprogrambed_a_SOURCES = tests/unit/offload/program_bed.c tests/unit/offload/program_bed.h
 
+tests_unit_offload_test_flow_packets_LDADD = libprogrambed.a $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_program_LDADD = $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_of_LDADD = libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
