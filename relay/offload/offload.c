@@ -30,6 +30,8 @@
 
 enum {
 	RETRY_MS = 10000,
+	/* After one that has served: systemd starts the next at once. */
+	AGAIN_MS = 1000,
 	/* A loader that is started by our connection has to load its programs first. */
 	START_WAIT_MS = 2000,
 };
@@ -191,9 +193,9 @@ static void drop_plane(struct offload *offload)
 
 /* --- the loader ----------------------------------------------------------------------------------------- */
 
-static void arm_retry(struct offload *offload)
+static void arm_retry(struct offload *offload, unsigned wait_ms)
 {
-	const struct timeval wait = {.tv_sec = RETRY_MS / 1000};
+	const struct timeval wait = {.tv_sec = wait_ms / 1000};
 
 	if (!event_pending(offload->retry, EV_TIMEOUT, NULL))
 		event_add(offload->retry, &wait);
@@ -256,7 +258,7 @@ static void ended(void *arg, const char *why)
 		log_warning("the kernel plane is gone: %s; media goes on over sockets",
 			    why);
 	say_why(offload, "%s", why);
-	arm_retry(offload);
+	arm_retry(offload, was_there ? AGAIN_MS : RETRY_MS);
 }
 
 /* NULL: nothing stands in the way of asking the loader. */
@@ -291,7 +293,7 @@ static void open_link(struct offload *offload)
 		loader_link_open(offload->wanted.socket, offload->base, &ops, why);
 	if (offload->link == NULL) {
 		say_why(offload, "%s", why);
-		arm_retry(offload);
+		arm_retry(offload, RETRY_MS);
 		return;
 	}
 	pthread_mutex_lock(&offload->lock);
