@@ -8,6 +8,8 @@ dist_man_MANS += docs/mrasd.8 docs/mrasd.conf.5
 
 if WITH_OFFLOAD
 dist_man_MANS += docs/avedge-offload.8
+else
+EXTRA_DIST += docs/avedge-offload.8
 endif
 
 # For developers.
