@@ -77,6 +77,9 @@ EXTRA_DIST += \
 	tests/integration/cases/t-idle.py \
 	tests/integration/cases/t-ip-header.sh \
 	tests/integration/cases/t-inside-outside.sh \
+	tests/integration/cases/t-kernel-plane-calls.py \
+	tests/integration/cases/t-kernel-plane-ends.py \
+	tests/integration/cases/t-kernel-plane-restart.py \
 	tests/integration/cases/t-kill-container.py \
 	tests/integration/cases/t-kill-storm.py \
 	tests/integration/cases/t-kill-tcp-peers.py \

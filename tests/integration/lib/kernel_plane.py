@@ -199,6 +199,9 @@ class Testbed:
         check(status == 200, "GET /v1/offload: %s %s", status, shown)
         return shown
 
+    def is_on(self):
+        return self.plane()["state"] == "on"
+
     def flows(self):
         return self.plane()["flows"]
 
@@ -214,17 +217,17 @@ class Testbed:
             time.sleep(0.05)
 
     def until_on(self):
-        self.until(lambda: self.plane()["on"], "the kernel plane is on")
+        self.until(self.is_on, "the kernel plane is on")
 
     def until_offloaded(self, *calls):
         """Both directions of these calls are in the kernel, and traffic of theirs has shown it."""
         until = time.monotonic() + HOT_S
         while True:
-            before = self.forwarded()
+            before = self.forwarded(), sum(sum(call.sent.values()) for call in calls)
             for call in calls:
                 call.run(0.1, pps=200)
-            sent = sum(2 * 20 for _ in calls)
-            if self.forwarded() - before >= sent * 9 // 10:
+            sent = sum(sum(call.sent.values()) for call in calls) - before[1]
+            if self.forwarded() - before[0] >= sent * 9 // 10:
                 return
             check(time.monotonic() < until, "not offloaded within %d s: %s\n%s", HOT_S,
                   self.plane(), self.loader_log())
