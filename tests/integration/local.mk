@@ -93,6 +93,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-libnice.sh \
 	tests/integration/cases/t-libnice-ms.sh \
 	tests/integration/cases/t-plane-aioice.sh \
+	tests/integration/cases/t-plane-checksums.py \
 	tests/integration/cases/t-plane-chromium.sh \
 	tests/integration/cases/t-plane-libnice.sh \
 	tests/integration/cases/t-plane-libnice-ms.sh \

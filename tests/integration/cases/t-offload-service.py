@@ -17,7 +17,7 @@ from edge import RELAY, RELAY_CONF, Edge, check, say
 
 LOADER = "avedge-offload"
 SOCKET = "/run/avedge-offload/socket"
-TWO = 1 << 39 | 1 << 12  # CAP_BPF, CAP_NET_ADMIN
+THREE = 1 << 38 | 1 << 39 | 1 << 12  # CAP_PERFMON, CAP_BPF, CAP_NET_ADMIN
 
 
 def state(edge, unit):
@@ -64,7 +64,7 @@ def sandbox_is_wide_enough(edge):
     status = edge.machine.out("cat", "/proc/%d/status" % edge.pid(LOADER))
     for kind in ("CapEff", "CapPrm", "CapBnd"):
         got = int(re.search(kind + r":\s*([0-9a-f]+)", status).group(1), 16)
-        check(got == TWO, "%s is %x" % (kind, got))
+        check(got == THREE, "%s is %x" % (kind, got))
     check(re.search(r"NoNewPrivs:\s*1", status) and re.search(r"Seccomp:\s*2", status), status)
     uid = re.search(r"Uid:\s*(\d+)", status).group(1)
     check(uid != "0" and uid != edge.machine.out("id", "-u", "avedge-relay"), "it is user " + uid)

@@ -45,13 +45,13 @@ def _mount(*args):
 class Machine:
     """with Machine() as machine: booted inside the block, removed afterwards in any case.
 
-    may_load_bpf: its processes may have CAP_BPF, as on a host; else not, as in most containers.
+    may_load_bpf: its processes may have CAP_BPF and CAP_PERFMON, as on a host; else not, as in most containers.
 
     Raises CannotBoot if that is impossible.
     """
 
     def __init__(self, may_load_bpf=False):
-        self.options = ["--capability=CAP_BPF", "--system-call-filter=bpf"] if may_load_bpf else []
+        self.options = ["--capability=CAP_BPF,CAP_PERFMON", "--system-call-filter=bpf"] if may_load_bpf else []
         self.name = "avedge-%d" % os.getpid()
         self.directory = tempfile.mkdtemp(prefix="avedge-machine-")
         self.root = os.path.join(self.directory, "root")
