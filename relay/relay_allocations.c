@@ -281,7 +281,17 @@ static void list_permissions(const struct worker *worker, const struct allocatio
 	}
 }
 
-static void list_channels(const struct worker *worker, const struct allocation *al,
+static struct flow_place place_of(struct worker *worker, const struct allocation *al,
+				  uint16_t number)
+{
+	const struct channel *ch =
+		channel_by_number(&worker->turn, al, number, worker->loop.now_ms);
+
+	assert(ch != NULL);
+	return worker_flow_place(worker, al, channel_entry(worker->turn.table, ch));
+}
+
+static void list_channels(struct worker *worker, const struct allocation *al,
 			  struct relay_allocation_detail *detail)
 {
 	uint32_t cursor = al->channels;
@@ -297,6 +307,7 @@ static void list_channels(const struct worker *worker, const struct allocation *
 			continue;
 		detail->channels[i].peer = peer;
 		detail->channels[i].number = number;
+		detail->channels[i].place = place_of(worker, al, number);
 		detail->channels[i].expires_in_ms =
 			time_left(expires_ms, worker->loop.now_ms);
 		detail->channel_count++;
@@ -340,6 +351,7 @@ static void show(void *arg)
 	detail->row = describe(worker, al);
 	detail->front = worker->turn.shared->fronts[al->tuple.front].local;
 	detail->active = al->active.peer;
+	detail->active_place = worker_flow_place(worker, al, SLOT_NONE);
 	detail->lifetime_s = al->lifetime_s;
 	detail->credential_expires_s = al->owner.credential_expires_s;
 	detail->ends_in_ms = time_left(al->ends_ms, worker->loop.now_ms);

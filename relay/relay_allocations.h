@@ -14,6 +14,7 @@
 
 #include "relay/core/allocation.h"
 #include "relay/core/user_groups.h"
+#include "relay/offload/flow_place.h"
 #include "relay/peer/relay_tcp.h"
 #include "relay/rates.h"
 #include "stun/ip_prefix.h"
@@ -73,6 +74,7 @@ struct relay_allocation_detail {
 	struct relay_allocation row;
 	struct endpoint front;  /* as bound */
 	struct endpoint active; /* of no family: none */
+	struct flow_place active_place;
 	uint32_t lifetime_s;
 	int64_t credential_expires_s; /* Unix seconds */
 	uint64_t ends_in_ms;          /* whatever is refreshed; UINT64_MAX: it need not */
@@ -88,6 +90,7 @@ struct relay_allocation_detail {
 		struct endpoint peer;
 		uint64_t expires_in_ms;
 		uint16_t number;
+		struct flow_place place;
 	} channels[ENTRIES_EACH_MAX];
 	struct relay_tcp_peer peers[1024];
 };

@@ -25,6 +25,7 @@
 #include "relay/front/trace.h"
 #include "relay/heartbeat.h"
 #include "relay/loop.h"
+#include "relay/offload/flow_place.h"
 #include "relay/reload/relay_settings.h"
 #include "relay/state/state_file.h"
 #include "relay/state/state_memory.h"
@@ -170,6 +171,9 @@ void worker_offload_changed(struct worker *worker);
 
 /* The figures of that allocation are about to be shown, or compared: what the kernel has forwarded, too. */
 void worker_read_flows(struct worker *worker, const struct allocation *al);
+/* Where its channel is relayed, by place; SLOT_NONE: its active destination. */
+struct flow_place worker_flow_place(struct worker *worker, const struct allocation *al,
+				    uint32_t channel);
 
 /* End all its allocations, leaving time for their records. */
 void worker_end_all(struct worker *worker, enum end_reason reason);

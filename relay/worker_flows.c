@@ -8,6 +8,7 @@
 #include <event2/event.h>
 
 #include "relay/offload/flows.h"
+#include "relay/offload/offload.h"
 #include "relay/rates.h"
 #include "relay/reload/relay_settings.h"
 
@@ -107,4 +108,13 @@ void worker_read_flows(struct worker *worker, const struct allocation *al)
 {
 	if (worker->flows != NULL)
 		flows_read(worker->flows, al, worker->loop.now_ms);
+}
+
+struct flow_place worker_flow_place(struct worker *worker, const struct allocation *al,
+				    uint32_t channel)
+{
+	bool on = worker->offload != NULL && offload_table(worker->offload) != NULL;
+
+	return flow_place_of(&worker->turn, on ? worker->flows : NULL, al, channel,
+			     by_balancer(worker, al), worker->loop.now_ms);
 }

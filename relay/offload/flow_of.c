@@ -230,3 +230,14 @@ enum flow_stays flow_of(const struct turn *turn, const struct allocation *al,
 	};
 	return FLOW_GOES;
 }
+
+bool flow_says(const struct flow *flow, const struct flow *wanted)
+{
+	return memcmp(&flow->key, &wanted->key, sizeof(flow->key)) == 0 &&
+	       memcmp(flow->to, wanted->to, sizeof(flow->to)) == 0 &&
+	       memcmp(flow->from, wanted->from, sizeof(flow->from)) == 0 &&
+	       flow->to_port == wanted->to_port && flow->from_port == wanted->from_port &&
+	       flow->channel == wanted->channel && flow->family == wanted->family &&
+	       flow->flags == wanted->flags && flow->keep == wanted->keep &&
+	       flow->set == wanted->set;
+}

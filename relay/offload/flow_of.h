@@ -60,4 +60,7 @@ enum flow_stays flow_of(const struct turn *turn, const struct allocation *al,
 			const struct channel *channel, bool by_balancer, uint64_t now_ms,
 			struct flow_pair *pair);
 
+/* Does a flow in force say what is wanted, but for what the relay changes meanwhile? */
+bool flow_says(const struct flow *flow, const struct flow *wanted);
+
 #endif

@@ -69,6 +69,18 @@ void flows_free(struct flows *flows)
 	free(flows);
 }
 
+bool flows_directions(const struct flows *flows, const struct allocation *al,
+		      uint32_t channel, bool *to_peer, bool *to_client)
+{
+	uint32_t index = pairs_find(&flows->pairs, al->slot, channel);
+
+	if (index == PAIR_NONE)
+		return false;
+	*to_peer = pairs_at(&flows->pairs, index)->flows[TO_PEER] != FLOW_NONE;
+	*to_client = pairs_at(&flows->pairs, index)->flows[TO_CLIENT] != FLOW_NONE;
+	return true;
+}
+
 bool flows_is_empty(const struct flows *flows)
 {
 	return flows->pairs.count == 0;
@@ -214,18 +226,6 @@ static void read_flow(struct flows *flows, struct allocation *al, struct pair *p
 		      is_limited(flow_at(flows, index)), now_ms);
 }
 
-/* Does it say what is wanted, but for what the relay changes while it is in force? */
-static bool says(const struct flow *flow, const struct flow *wanted)
-{
-	return memcmp(&flow->key, &wanted->key, sizeof(flow->key)) == 0 &&
-	       memcmp(flow->to, wanted->to, sizeof(flow->to)) == 0 &&
-	       memcmp(flow->from, wanted->from, sizeof(flow->from)) == 0 &&
-	       flow->to_port == wanted->to_port && flow->from_port == wanted->from_port &&
-	       flow->channel == wanted->channel && flow->family == wanted->family &&
-	       flow->flags == wanted->flags && flow->keep == wanted->keep &&
-	       flow->set == wanted->set;
-}
-
 /* --- a pair, and what it stands on -------------------------------------------------------------- */
 
 static struct allocation *owner_of(const struct flows *flows, const struct pair *pair)
@@ -283,7 +283,7 @@ static void bring_up_to_date(struct flows *flows, struct allocation *al,
 	assert(is->to_peer.deadline_ns == is->to_client.deadline_ns);
 	for (unsigned i = 0; i < DIRECTIONS; i++) {
 		if (pair->flows[i] != FLOW_NONE &&
-		    (!says(flow_at(flows, pair->flows[i]), wanted[i]) ||
+		    (!flow_says(flow_at(flows, pair->flows[i]), wanted[i]) ||
 		     (i == TO_CLIENT && pair->paid != is->to_client_is_paid)))
 			end_flow(flows, al, pair, i, now_ms);
 	}
@@ -530,7 +530,7 @@ static void adopt(struct flows *flows, struct allocation *al, struct pair *pair,
 
 	if (index == FLOW_NONE)
 		return;
-	if (says(flow_at(flows, index), wanted) && find_hop(flows, &flow)) {
+	if (flow_says(flow_at(flows, index), wanted) && find_hop(flows, &flow)) {
 		flow_table_adopt(flows->table, index, flow.hop, flows->owner);
 		pair->flows[direction] = index;
 		pair->credits[direction].had = 0;

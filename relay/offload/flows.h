@@ -69,6 +69,12 @@ void flows_look_all(struct flows *flows, uint64_t now_ms);
 /* Read back those of that allocation, whose figures somebody is about to see. */
 void flows_read(struct flows *flows, const struct allocation *al, uint64_t now_ms);
 
+/*
+ * Which directions of a channel, by its place, or with SLOT_NONE of the active destination, are in force. False: it
+ * has not been hot.
+ */
+bool flows_directions(const struct flows *flows, const struct allocation *al,
+		      uint32_t channel, bool *to_peer, bool *to_client);
 /* Is there nothing to look at? */
 bool flows_is_empty(const struct flows *flows);
 /* In force; any thread. */

@@ -4,6 +4,7 @@ relay_offload_sources = \
 	relay/offload/flow_layout.h \
 	relay/offload/flow_mapping.c relay/offload/flow_mapping.h \
 	relay/offload/flow_of.c relay/offload/flow_of.h \
+	relay/offload/flow_place.c relay/offload/flow_place.h \
 	relay/offload/flow_table.c relay/offload/flow_table.h \
 	relay/offload/flows.c relay/offload/flows.h \
 	relay/offload/links.c relay/offload/links.h \

@@ -368,17 +368,36 @@ static json_t *permissions(const struct relay_allocation_detail *detail)
 	return list;
 }
 
+/* Where it is relayed, as three members. */
+static json_t *with_place(json_t *row, const struct flow_place *place)
+{
+	const char *where = place->to_peer && place->to_client ? "kernel"
+			    : place->to_peer                   ? "kernel to the peer"
+			    : place->to_client                 ? "kernel to the client"
+							       : "sockets";
+
+	json_object_set_new(row, "plane", json_string(where));
+	json_object_set_new(row, "plane_why",
+			    *place->why != '\0' ? json_string(place->why) : json_null());
+	json_object_set_new(row, "plane_text",
+			    *place->text != '\0' ? json_string(place->text)
+						 : json_null());
+	return row;
+}
+
 static json_t *channels(const struct relay_allocation_detail *detail)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < detail->channel_count; i++)
 		json_array_append_new(
-			list, json_pack("{s:i, s:o, s:o}", "number",
-					(int)detail->channels[i].number, "peer",
-					control_endpoint(&detail->channels[i].peer),
-					"expires_in_ms",
-					time_left(detail->channels[i].expires_in_ms)));
+			list,
+			with_place(json_pack("{s:i, s:o, s:o}", "number",
+					     (int)detail->channels[i].number, "peer",
+					     control_endpoint(&detail->channels[i].peer),
+					     "expires_in_ms",
+					     time_left(detail->channels[i].expires_in_ms)),
+				   &detail->channels[i].place));
 	return list;
 }
 
@@ -416,7 +435,8 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 	assert(detail->permission_count <= ENTRIES_EACH_MAX &&
 	       detail->channel_count <= ENTRIES_EACH_MAX);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, "
+		"s:o, s:o}",
 		"quota_allocations", control_figure(detail->row.quota.allocations),
 		"quota_bandwidth_bps", control_figure(detail->row.quota.bandwidth_bps),
 		"created", control_time(created_s), "lifetime_s",
@@ -429,8 +449,12 @@ static json_t *allocation_in_full(const struct relay_allocation_detail *detail)
 					    : json_null(),
 		"reserved_bps", control_count(detail->row.reserved_bps),
 		"reservation_expires_in_ms", time_left(detail->reservation_in_ms),
-		"active_destination", maybe_endpoint(&detail->active), "permission_list",
-		permissions(detail), "channel_list", channels(detail),
+		"active_destination", maybe_endpoint(&detail->active),
+		"active_destination_plane",
+		detail->active.ip.family != IP_NONE
+			? with_place(json_object(), &detail->active_place)
+			: json_null(),
+		"permission_list", permissions(detail), "channel_list", channels(detail),
 		"peer_connection_list", peer_connections(detail));
 
 	if (document && (!more || json_object_update(document, more) < 0)) {

@@ -237,7 +237,8 @@ class Relay(Daemon):
                         front="10.0.0.1:3478", stream_type="unknown", active_destination=None,
                         permission_list=[{"peer": "198.51.100.7", "expires_in_ms": 240000}],
                         channel_list=[{"number": 0x4000, "peer": "198.51.100.7:9",
-                                       "expires_in_ms": None}],
+                                       "expires_in_ms": None, "plane": "sockets",
+                                       "plane_why": "idle", "plane_text": "it has little traffic"}],
                         peer_connection_list=[{"peer": "198.51.100.7:9", "state": "open"}])
         if what == ("DELETE", "allocations", 2):
             self.one(parts[1])
