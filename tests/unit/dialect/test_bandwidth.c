@@ -283,10 +283,11 @@ START_TEST(limits_hold_in_every_window)
 			double bytes = (double)(total[to] - total[from]);
 			double s = (to - from) * 0.05;
 
-			ck_assert_msg(bytes <= (double)rate / 8 * s + depth + slack,
-				      "average, %d to %d", from, to);
-			ck_assert_msg(bytes <= peak / 8 * (s + 0.25) + slack,
-				      "peak, %d to %d", from, to);
+			/* Not as assertions: these are millions, and each notes where it is. */
+			if (bytes > (double)rate / 8 * s + depth + slack)
+				ck_abort_msg("average, %d to %d", from, to);
+			if (bytes > peak / 8 * (s + 0.25) + slack)
+				ck_abort_msg("peak, %d to %d", from, to);
 		}
 	}
 }
