@@ -18,6 +18,7 @@ EXTRA_DIST += \
 	tests/integration/lib/openapi_check.py \
 	tests/integration/lib/fdstore.py \
 	tests/integration/lib/foreign_bpf.py \
+	tests/integration/lib/clock_jump.c \
 	tests/integration/lib/freeze_thread.py \
 	tests/integration/lib/machine.py \
 	tests/integration/lib/namespaces.py \
@@ -127,6 +128,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-one-rest-name.py \
 	tests/integration/cases/t-own-addresses.py \
 	tests/integration/cases/t-package.py \
+	tests/integration/cases/t-restart-clients.py \
 	tests/integration/cases/t-restart-kept.py \
 	tests/integration/cases/t-restart-shared.py \
 	tests/integration/cases/t-service.py \
