@@ -7,6 +7,7 @@ noinst_LIBRARIES += librelay.a
 librelay_a_SOURCES = \
 	relay/reload/change.c relay/reload/change.h \
 	relay/reload/next_owners.c relay/reload/next_owners.h \
+	relay/reload/next_start.c relay/reload/next_start.h \
 	relay/reload/relay_config.h \
 	relay/reload/relay_schema.c relay/reload/relay_schema.h \
 	relay/reload/relay_config_check.c relay/reload/relay_config_check.h \

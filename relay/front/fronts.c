@@ -336,6 +336,30 @@ static int open_all(const struct front table[FRONTS_MAX], size_t i,
 	return 0;
 }
 
+/* Always false, for its caller. */
+static bool explain(const struct relay_config *config, const struct front *front,
+		    int failed, char *error, size_t error_size)
+{
+	bool stream = transport_is_stream(front->transport);
+
+	explain_bind_failure(&front->local, stream, stream ? "tcp_ports" : "udp_ports",
+			     failed, error, error_size);
+	return locate(config, front, error, error_size);
+}
+
+bool fronts_try(const struct relay_config *config, const struct front table[FRONTS_MAX],
+		const bool wanted[FRONTS_MAX], char *error, size_t error_size)
+{
+	for (size_t i = 0; i < FRONTS_MAX; i++) {
+		if (!wanted[i] || transport_is_secure(table[i].transport))
+			continue;
+		int failed = probe(&table[i]);
+		if (failed != 0)
+			return explain(config, &table[i], failed, error, error_size);
+	}
+	return true;
+}
+
 bool fronts_bind(const struct relay_config *config, const struct front table[FRONTS_MAX],
 		 const bool wanted[FRONTS_MAX], struct inherited *inherited,
 		 struct front_sockets *sets, size_t workers, char *error,
@@ -349,11 +373,9 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 		bool stream = transport_is_stream(table[i].transport);
 		int failed = open_all(table, i, inherited, sets, workers);
 		if (failed != 0) {
-			explain_bind_failure(&table[i].local, stream,
-					     stream ? "tcp_ports" : "udp_ports", -failed,
-					     error, error_size);
+			explain(config, &table[i], -failed, error, error_size);
 			fronts_close(sets, workers);
-			return locate(config, &table[i], error, error_size);
+			return false;
 		}
 		/* The process before may still have to go on with what is inherited. */
 		if (!stream && inherited == NULL &&

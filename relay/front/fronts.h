@@ -51,6 +51,10 @@ bool fronts_bind(const struct relay_config *config, const struct front table[FRO
 		 struct front_sockets *sets, size_t workers, char *error,
 		 size_t error_size);
 
+/* Could new sockets be bound for the wanted ones? False with "FILE:LINE:COLUMN: ..." in error, as fronts_bind(). */
+bool fronts_try(const struct relay_config *config, const struct front table[FRONTS_MAX],
+		const bool wanted[FRONTS_MAX], char *error, size_t error_size);
+
 /* Close what is left of fronts there: those are not configured any more. */
 void fronts_forget(struct inherited *inherited);
 

@@ -13,6 +13,7 @@
 #include "relay/relay_allocations.h"
 #include "relay/reload/network.h"
 #include "relay/reload/next_owners.h"
+#include "relay/reload/next_start.h"
 #include "relay/reload/relay_config.h"
 #include "relay/reload/relay_schema.h"
 #include "relay/reload/relay_settings.h"
@@ -252,7 +253,9 @@ bool continuity_check_make(struct continuity_check *check, struct relay *relay)
 						  relay->config->common.path,
 						  check->error, sizeof(check->error));
 	if (next != NULL) {
-		check_rows(check, relay, next, rows, count);
+		if (next_start_try(next, relay->network, check->error,
+				   sizeof(check->error)))
+			check_rows(check, relay, next, rows, count);
 		config_free(&next->common);
 	}
 	free(rows);
@@ -287,7 +290,7 @@ static json_t *lost(const struct continuity_check *check)
 	if (check->error[0] != '\0')
 		add_reason(
 			list, "configuration",
-			"the configuration, or a file that it names, cannot be loaded, so no process starts",
+			"no process starts with the configuration, or with a file that it names",
 			check->allocations);
 	if (check->continuity.way == CONTINUITY_NONE)
 		add_reason(

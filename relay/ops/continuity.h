@@ -62,7 +62,7 @@ struct continuity_check {
 	uint64_t handshakes; /* over DTLS: a new handshake */
 	uint64_t reconnects; /* over TLS with a ticket (RFC 8016): a new connection */
 	uint64_t data_connections; /* of RFC 6062 whose client has TLS: they are reset */
-	char error[512]; /* a file cannot be loaded, and no process starts with it; empty: all can */
+	char error[512]; /* why no process starts (relay/reload/next_start.h); empty: one does */
 };
 
 /* By that configuration; front: of its client, as it is now. RESTORED: it comes back. */

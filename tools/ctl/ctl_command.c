@@ -93,11 +93,13 @@ const struct ctl_command ctl_commands[] = {
 		 "not, before it happens: clients over TLS without mobility, data connections over TLS, "
 		 "allocations that could not be saved, and those whose address, port or dialect the "
 		 "configuration file, as it is now, does not have any more, or whose user or key the "
-		 "files of revoked users and keys have not left valid.  Changes nothing.\n\n"
+		 "files of revoked users and keys have not left valid.  It tries whether new ports and addresses can be "
+		 "bound.  As root, and for the default socket or with --config, it runs mediarelayd --check, too: of "
+		 "files that only root may read the relay has copies, made when it started.  Changes nothing.\n\n"
 		 "Exit status 0: nothing would be lost; 1: something would, or no process could start "
 		 "with these files.",
 	 .daemon = CTL_RELAY,
-	 .options = {OPTION_CHECK, DAEMON},
+	 .options = {OPTION_CHECK, OPTION_UPGRADE_CONFIG, DAEMON},
 	 .run = ctl_upgrade},
 	{.name = "offload",
 	 .usage = "[on | off]",

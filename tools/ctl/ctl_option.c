@@ -89,6 +89,8 @@ const struct ctl_option ctl_options[OPTION_COUNT] = {
 	[OPTION_FORCE] = {"force", CTL_FLAG, NULL,
 			  "even if it is the last relay of its location"},
 	[OPTION_RELOAD_MRAS] = {"mras", CTL_FLAG, NULL, "also reload mrasd"},
+	[OPTION_UPGRADE_CONFIG] = {"config", CTL_FILE, "FILE",
+				   "check this mediarelayd.conf, too (default: its own)"},
 	[OPTION_CHECK] = {"check", CTL_FLAG, NULL,
 			  "say what a restart would lose, and why"},
 	[OPTION_FOLLOW] = {"follow", CTL_FLAG, NULL,

@@ -3,10 +3,13 @@
  * configuration, and the relays of mrasd.
  */
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tools/ctl/ctl.h"
 #include "tools/ctl/ctl_args.h"
@@ -279,6 +282,46 @@ static void print_upgrade(const json_t *document)
 			  "again\n");
 }
 
+/* --- files that only root may read ------------------------------------------------------------- */
+
+#define PROGRAM "mediarelayd"
+
+/* What it finds goes to standard error. */
+static void __attribute__((noreturn)) run_check(const char *config)
+{
+	/* It says "valid", where a script may expect JSON. */
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	execlp(PROGRAM, PROGRAM, "--check", config != NULL ? "-c" : NULL, config,
+	       (char *)NULL);
+	fprintf(stderr,
+		"avedgectl: cannot run " PROGRAM
+		" --check: %s; the files are judged as the relay has them\n",
+		strerror(errno));
+	_exit(0);
+}
+
+/* False: no process starts. */
+static bool starts(const char *config)
+{
+	int status = 0;
+
+	fflush(NULL);
+	pid_t child = fork();
+
+	if (child == 0)
+		run_check(config);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* Another socket may be that of a relay with other files. */
+static bool is_asked(const struct ctl_args *args)
+{
+	return ctl_has(args, OPTION_UPGRADE_CONFIG) ||
+	       (geteuid() == 0 && !ctl_has(args, OPTION_SOCKET));
+}
+
 int ctl_upgrade(const struct ctl_args *args)
 {
 	struct ctl_daemon daemon = ctl_daemon_of(args);
@@ -302,8 +345,12 @@ int ctl_upgrade(const struct ctl_args *args)
 		print_upgrade(document);
 		json_decref(document);
 	}
+	if (is_asked(args) && !starts(ctl_value(args, OPTION_UPGRADE_CONFIG, NULL)))
+		loses = true;
 	return status == CTL_OK && loses ? CTL_FAILED : status;
 }
+
+/* --- figures --------------------------------------------------------------------------------- */
 
 /* The numbers of an object, one per line, such as "12 sip"; zeros are left out. */
 static void print_figures(const char *title, json_t *figures)
