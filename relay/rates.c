@@ -119,7 +119,7 @@ uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint6
 	if (rates->next >= used)
 		rates->next = 0;
 	if (rates->next == 0 && is_still(rates, moved, now_ms))
-		return RATES_WINDOW_MS;
+		return RATES_STILL;
 	for (uint32_t i = 0; i < RATES_SLICE && rates->next < used; i++, rates->next++) {
 		const struct allocation *al = allocation_at(table, rates->next);
 

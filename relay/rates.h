@@ -18,6 +18,7 @@ enum {
 	RATES_SLICE = 1024, /* most slots that one call samples */
 	RATES_WINDOW_MS = 1000,
 };
+#define RATES_STILL UINT32_MAX
 
 struct traffic_rate { /* of application data */
 	uint64_t to_peer_bps, to_client_bps;
@@ -37,7 +38,8 @@ void rates_read_with(struct rates *rates, rates_read_fn *read, void *arg);
 /*
  * Sample the next slots; returns in how many milliseconds to call again. moved: how many packets
  * all allocations of the table, past ones included, have relayed; while it does not change there
- * is nothing to sample.
+ * is nothing to sample, and RATES_STILL is returned: call again when something else wakes the worker, at
+ * least every RATES_WINDOW_MS.
  */
 uint32_t rates_sample(struct rates *rates, struct allocation_table *table, uint64_t moved,
 		      uint64_t now_ms);

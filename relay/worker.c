@@ -86,6 +86,12 @@ static void sample_rates(evutil_socket_t fd, short events, void *arg)
 	uint32_t wait_ms = rates_sample(worker->rates, worker->turn.table,
 					relayed_packets(&worker->turn.counters),
 					worker->loop.now_ms);
+	/* Nothing moves: the saver's timer is enough for both. */
+	worker->sampler_rests = wait_ms == RATES_STILL && worker->keeper != NULL;
+	if (worker->sampler_rests)
+		return;
+	if (wait_ms == RATES_STILL)
+		wait_ms = RATES_WINDOW_MS;
 	loop_arm(&worker->loop, &worker->sampler, worker->loop.now_ms + wait_ms);
 }
 
@@ -100,6 +106,8 @@ static void catch_up(evutil_socket_t fd, short events, void *arg)
 					   relayed_packets(&worker->turn.counters),
 					   worker->loop.now_ms);
 	loop_arm(&worker->loop, &worker->saver, worker->loop.now_ms + wait_ms);
+	if (worker->sampler_rests)
+		sample_rates(-1, 0, worker);
 }
 
 /* For want of bandwidth: the client of that slot, if it is a stream, and its TCP peers. */

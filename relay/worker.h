@@ -72,6 +72,7 @@ struct worker {
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
+	bool sampler_rests;       /* nothing has moved: no timer of its own */
 	struct event sampler;     /* of rates */
 	struct event saver;       /* of what packets have moved */
 	struct flows *flows;      /* NULL: no kernel plane */

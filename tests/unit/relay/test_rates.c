@@ -147,6 +147,7 @@ START_TEST(a_pause_is_not_part_of_a_rate)
 	ck_assert_uint_eq(rates_of(rates, al, now_ms).to_peer_bps, 64000);
 	for (int i = 0; i < 60; i++)
 		rates_sample(rates, table, moved, now_ms += 1000);
+	ck_assert_uint_eq(rates_sample(rates, table, moved, now_ms), RATES_STILL);
 	ck_assert_uint_eq(rates_of(rates, al, now_ms).to_peer_bps, 0);
 	struct allocation *late = take(3, now_ms - 30000);
 	ck_assert_uint_eq(rates_of(rates, late, now_ms).to_peer_bps, 0);
@@ -154,7 +155,7 @@ START_TEST(a_pause_is_not_part_of_a_rate)
 	send(al, 25, 4000);
 	send(other, 50, 8000);
 	send(late, 100, 16000);
-	rates_sample(rates, table, moved, now_ms += 1000);
+	ck_assert_uint_eq(rates_sample(rates, table, moved, now_ms += 1000), 1000);
 	ck_assert_uint_eq(rates_of(rates, al, now_ms).to_peer_bps, 32000);
 	ck_assert_uint_eq(rates_of(rates, other, now_ms).to_peer_bps, 64000);
 	ck_assert_uint_eq(rates_of(rates, late, now_ms).to_peer_bps, 128000);
