@@ -63,6 +63,7 @@ struct allocation_table *allocation_table_new(size_t slots, uint16_t permissions
 	if (!table)
 		return NULL;
 	table->key = *key;
+	table->last_slot = SLOT_NONE;
 	table->mask = (uint32_t)buckets - 1;
 	table->permissions_each = permissions_each;
 	table->channels_each = channels_each;
@@ -152,7 +153,16 @@ static struct allocation *find(struct allocation_table *table,
 struct allocation *allocation_find(struct allocation_table *table,
 				   const struct five_tuple *tuple)
 {
-	return find(table, table->buckets, tuple);
+	struct allocation *al;
+
+	if (table->last_slot != SLOT_NONE && five_tuple_equal(&table->last, tuple))
+		return slab_at(&table->allocations, table->last_slot);
+	al = find(table, table->buckets, tuple);
+	if (al) {
+		table->last = *tuple;
+		table->last_slot = al->slot;
+	}
+	return al;
 }
 
 struct allocation *allocation_find_arriving(struct allocation_table *table,
@@ -241,6 +251,8 @@ void allocation_table_remove(struct allocation_table *table, const struct alloca
 {
 	assert(!al->client_gone);
 	remove_from(table, table->buckets, al);
+	if (table->last_slot == al->slot)
+		table->last_slot = SLOT_NONE;
 }
 
 void allocation_table_remove_arriving(struct allocation_table *table,

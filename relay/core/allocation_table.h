@@ -74,6 +74,8 @@ struct allocation_table {
 	struct mobility *mobility; /* by slot; see mobility_state.h */
 	struct bucket *buckets;    /* of the 5-tuples of clients ... */
 	struct bucket *arrivals;   /* ... and of those to which they move */
+	struct five_tuple last; /* found last: packets of a client come in bursts ... */
+	uint32_t last_slot;     /* ... with this slot; SLOT_NONE: none */
 	uint32_t arrival_count;
 	uint32_t resting; /* slots whose allocations have left; see allocation_table_leave() */
 	uint32_t generation; /* of slots that were never taken; even */

@@ -23,6 +23,7 @@ struct next_hops {
 	void *arg;
 	size_t count, sweep_at;
 	struct next_hop **buckets; /* NULL until there is one */
+	struct next_hop *last;     /* found; packets of a client come in bursts */
 };
 
 struct next_hops *next_hops_new(const struct siphash_key *key,
@@ -48,6 +49,8 @@ static void drop(struct next_hops *hops, struct next_hop **link)
 	assert(hops->count > 0);
 	*link = hop->next;
 	hops->count--;
+	if (hops->last == hop)
+		hops->last = NULL;
 	free(hop);
 }
 
@@ -76,6 +79,11 @@ static struct next_hop **find(const struct next_hops *hops,
 	return link;
 }
 
+static bool is_last(const struct next_hops *hops, const struct five_tuple *client)
+{
+	return hops->last != NULL && five_tuple_equal(&hops->last->client, client);
+}
+
 static void sweep(struct next_hops *hops)
 {
 	for (size_t i = 0; i < BUCKETS; i++) {
@@ -97,6 +105,10 @@ bool next_hops_set(struct next_hops *hops, const struct five_tuple *client,
 		   const struct endpoint *hop)
 {
 	assert(hop->ip.family != IP_NONE);
+	if (is_last(hops, client)) {
+		hops->last->hop = *hop;
+		return true;
+	}
 	if (hops->buckets == NULL)
 		hops->buckets = calloc(BUCKETS, sizeof(*hops->buckets));
 	if (hops->buckets == NULL)
@@ -105,6 +117,7 @@ bool next_hops_set(struct next_hops *hops, const struct five_tuple *client,
 	struct next_hop **link = find(hops, client);
 	if (*link != NULL) {
 		(*link)->hop = *hop;
+		hops->last = *link;
 		return true;
 	}
 	if (hops->count >= hops->sweep_at) {
@@ -133,11 +146,12 @@ size_t next_hops_count(const struct next_hops *hops)
 	return hops->count;
 }
 
-const struct endpoint *next_hops_find(const struct next_hops *hops,
+const struct endpoint *next_hops_find(struct next_hops *hops,
 				      const struct five_tuple *client)
 {
 	if (hops->count == 0)
 		return NULL;
-	const struct next_hop *found = *find(hops, client);
-	return found != NULL ? &found->hop : NULL;
+	if (!is_last(hops, client))
+		hops->last = *find(hops, client);
+	return hops->last != NULL ? &hops->last->hop : NULL;
 }

@@ -37,7 +37,7 @@ void next_hops_remove(struct next_hops *hops, const struct five_tuple *client);
 size_t next_hops_count(const struct next_hops *hops);
 
 /* Borrowed until the next change; NULL: none, it is reached by its own address. */
-const struct endpoint *next_hops_find(const struct next_hops *hops,
+const struct endpoint *next_hops_find(struct next_hops *hops,
 				      const struct five_tuple *client);
 
 #endif

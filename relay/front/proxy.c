@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "relay/core/turn.h"
@@ -113,6 +114,47 @@ enum proxy_result proxy_judge(struct delivery *delivery, enum proxy_verdict verd
 	counter_add(&delivery->turn->counters.proxy_results[result], 1);
 	if (!proxy_lets_in(result) && result != PROXY_RESULT_CLIENT_ACL)
 		explain(delivery, &balancer, result);
+	return result;
+}
+
+static bool repeats(const struct delivery *delivery, const struct proxy_last *last,
+		    struct slice datagram, const struct five_tuple *tuple)
+{
+	return last->len > 0 && last->len <= datagram.len &&
+	       memcmp(last->bytes, datagram.data, last->len) == 0 &&
+	       last->generation == delivery->settings->turn.generation &&
+	       five_tuple_equal(&last->balancer, tuple);
+}
+
+enum proxy_result proxy_take(struct delivery *delivery, struct proxy_last *last,
+			     struct slice *datagram, struct five_tuple *tuple)
+{
+	const struct five_tuple balancer = *tuple;
+	struct proxy_header header;
+	enum proxy_result result;
+	size_t needed;
+
+	if (repeats(delivery, last, *datagram, tuple)) {
+		counter_add(&delivery->turn->counters.proxy_results[last->result], 1);
+		*tuple = last->client;
+		*datagram = slice_skip(*datagram, last->len);
+		return last->result;
+	}
+	result = proxy_judge(delivery,
+			     proxy_header_read(*datagram, PROXY_DGRAM, &header, &needed),
+			     &header, tuple);
+	if (!proxy_lets_in(result))
+		return result;
+	last->len = 0;
+	if (header.len <= PROXY_LAST_MAX) {
+		last->generation = delivery->settings->turn.generation;
+		last->result = result;
+		last->balancer = balancer;
+		last->client = *tuple;
+		last->len = header.len;
+		memcpy(last->bytes, datagram->data, header.len);
+	}
+	*datagram = slice_skip(*datagram, header.len);
 	return result;
 }
 

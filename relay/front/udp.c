@@ -43,6 +43,7 @@ struct udp_fronts {
 		struct five_tuple client;
 		struct endpoint hop; /* of no family: it has come itself */
 	} current;
+	struct proxy_last last_proxied;
 	struct udp_front fronts[FRONTS_MAX];
 	struct udp_batch batch; /* from clients */
 	struct udp_queue queue; /* to clients of a front */
@@ -291,17 +292,13 @@ static void handle_proxied(struct udp_front *front, const struct endpoint *balan
 	struct udp_fronts *fronts = front->owner;
 	struct delivery *delivery = fronts->delivery;
 	struct five_tuple tuple = {.client = *balancer, .front = front->index};
-	struct proxy_header header;
-	size_t needed;
-	enum proxy_verdict verdict =
-		proxy_header_read(datagram, PROXY_DGRAM, &header, &needed);
-	enum proxy_result result = proxy_judge(delivery, verdict, &header, &tuple);
+	enum proxy_result result =
+		proxy_take(delivery, &fronts->last_proxied, &datagram, &tuple);
 
 	if (!proxy_lets_in(result)) {
 		counter_add(&delivery->turn->counters.drops[proxy_drop(result)], 1);
 		return;
 	}
-	datagram = slice_skip(datagram, header.len);
 	if (datagram.len == 0)
 		return; /* a header alone only looks whether we are there */
 	fronts->current.client = tuple;

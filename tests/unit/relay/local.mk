@@ -14,6 +14,7 @@ unit_programs += \
 	tests/unit/relay/test_metrics \
 	tests/unit/relay/test_network \
 	tests/unit/relay/test_next_hops \
+	tests/unit/relay/test_proxy \
 	tests/unit/relay/test_page \
 	tests/unit/relay/test_past \
 	tests/unit/relay/test_peer_conn \
@@ -103,6 +104,7 @@ tests_unit_relay_test_network_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_unsaved_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_urgent_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_steering_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_relay_test_proxy_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_next_hops_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_clients_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_relay_test_stream_padding_SOURCES = tests/unit/relay/test_stream_padding.c $(relay_fixture)
