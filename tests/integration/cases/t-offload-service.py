@@ -114,6 +114,21 @@ def relay_works_without_it(edge):
     edge.call()
 
 
+def upgrades(edge):
+    """Both programs are of the new version afterwards, and the socket is the same."""
+    edge.systemctl("start", LOADER + ".socket")
+    edge.wait_until(lambda: attached(edge), "the relay does not find it again", 30)
+    edge.make_next_packages()
+    pids = {unit: edge.pid(unit) for unit in (LOADER, RELAY)}
+    said = edge.upgrade()
+    check("ailed" not in said, said)
+    for unit, pid in pids.items():
+        edge.wait_for_start(unit, pid)
+    edge.wait_until(lambda: attached(edge), "va has no program after an upgrade", 30)
+    check(state(edge, LOADER + ".socket") == "active", "the socket is gone")
+    edge.call()
+
+
 def starts_and_stops_as_one(edge):
     edge.systemctl("start", "avedge.target")
     edge.wait_until(lambda: edge.active(RELAY) and attached(edge), "not all has started", 30)
@@ -142,7 +157,7 @@ def purges(edge):
 
 
 STEPS = (relay_starts_it, sandbox_is_wide_enough, comes_back_after_a_kill, relay_restarts,
-         relay_stops, relay_works_without_it, starts_and_stops_as_one, purges)
+         relay_stops, relay_works_without_it, upgrades, starts_and_stops_as_one, purges)
 
 
 def main():

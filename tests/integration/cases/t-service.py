@@ -295,13 +295,10 @@ def upgrade_keeps_calls(edge):
     """Both daemons are restarted, and the configuration stays unchanged."""
     machine = edge.machine
     before = {path: machine.read(path) for path in (RELAY_CONF, MRAS_CONF, "/etc/avedge/keys")}
-    for name in ("avedge-tools", "avedge"):
-        machine.run("bash", "-ec", "cd /avedge-test && dpkg-deb -R %s.deb new && sed -i -e "
-                    "'s/^Version: .*/&+next/; s/(= [^)]*/&+next/' new/DEBIAN/control && "
-                    "dpkg-deb -b new %s-next.deb && rm -r new" % (name, name))
+    edge.make_next_packages()
     pids = [edge.pid(unit) for unit in (RELAY, MRAS)]
     call = edge.begin_call(20)
-    machine.run("dpkg", "-i", "/avedge-test/avedge-tools-next.deb", "/avedge-test/avedge-next.deb")
+    edge.upgrade()
     for unit, pid in zip((RELAY, MRAS), pids):
         edge.wait_for_start(unit, pid)
     check(edge.document("status")["allocations"] == 1, "the call is not there after an upgrade")

@@ -68,6 +68,19 @@ class Edge:
         """Not with systemctl, which also looks for other processes, and fails if none is left by then."""
         self.machine.run("kill", "-9", str(self.pid(unit)))
 
+    def make_next_packages(self):
+        """The same packages, of a later version."""
+        for name in ("avedge-tools", "avedge"):
+            self.machine.run(
+                "bash", "-ec", "cd /avedge-test && dpkg-deb -R %s.deb new && sed -i -e "
+                "'s/^Version: .*/&+next/; s/(= [^)]*/&+next/' new/DEBIAN/control && "
+                "dpkg-deb -b new %s-next.deb && rm -r new" % (name, name))
+
+    def upgrade(self):
+        """To them; what dpkg says."""
+        return self.machine.out("dpkg", "-i", "/avedge-test/avedge-tools-next.deb",
+                                "/avedge-test/avedge-next.deb")
+
     def fetch_credential(self):
         answer = self.machine.out(
             "avedgectl", "mras-probe", "127.0.1.1:5062", "--http", "--form", "rest",
