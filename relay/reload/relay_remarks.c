@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/credential/keyring.h"
 #include "base/config/host_remarks.h"
@@ -213,6 +214,43 @@ static void check_pass_through(struct relay_config *config, enum side side)
 			    "of no use without a backend; set \"backend\"");
 }
 
+/* --- the kernel plane --------------------------------------------------------------------------- */
+
+/*
+ * What avedge-offload can do is known once it is asked; that it is not there, before. Where nobody has asked for
+ * it, that is no remark: the log of a start says it.
+ */
+static void check_offload(struct config *common, struct relay_config *config)
+{
+	const char *path = config->offload.socket;
+	bool is_wanted = false, is_asked_for = false;
+
+	for (int i = 0; i < SIDE_COUNT; i++) {
+		enum offload_mode mode =
+			(enum offload_mode)(config->sides[i].offload - 1);
+
+		is_wanted |= mode != OFFLOAD_OFF;
+		is_asked_for |= mode == OFFLOAD_TC || mode == OFFLOAD_XDP;
+	}
+	if (!is_wanted || (path != NULL && access(path, F_OK) == 0))
+		return;
+	if (is_asked_for && path == NULL)
+		config_warn(common, &config->offload.socket,
+			    "empty, so media is relayed by sockets although a side says "
+			    "tc or xdp; write the socket of avedge-offload");
+	else if (is_asked_for)
+		config_warn(common, &config->offload.socket,
+			    "%s is not there, so media is relayed by sockets although a "
+			    "side says tc or xdp; install avedge-offload, and start "
+			    "avedge-offload.socket",
+			    path);
+	else if (path != NULL && config_line(common, &config->offload.socket) != 0)
+		config_inform(common, &config->offload.socket,
+			      "%s is not there, so media is relayed by sockets; start "
+			      "avedge-offload.socket",
+			      path);
+}
+
 /* --- files ----------------------------------------------------------------------------------- */
 
 static void check_tls(struct relay_config *config, const struct relay_settings *settings,
@@ -244,6 +282,7 @@ void relay_remarks_add(struct relay_config *config, const struct network_view *n
 		check_balancers(config, &config->sides[i]);
 		check_pass_through(config, (enum side)i);
 	}
+	check_offload(&config->common, config);
 	check_tls(config, settings, now_s);
 	host_remarks_user(&config->common);
 	host_remarks_ports(&config->common, &config->relay.ports,
