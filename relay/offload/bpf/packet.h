@@ -158,7 +158,8 @@ static __always_inline int packet_parse_front(const __be16 *payload, void *end,
 	if (packet->length < CHANNEL_HEADER || (void *)(payload + 2) > end)
 		return FLOW_UP_CONTROL;
 	packet->first = *(const __u8 *)payload;
-	if ((packet->first & 0xF0) == 0x40) {
+	/* Clients of RFC 5766 have channels up to 0x7FFF. */
+	if ((packet->first & 0xC0) == 0x40) {
 		packet->key.channel = bpf_ntohs(payload[0]);
 		packet->body = bpf_ntohs(payload[1]);
 		return packet->body + CHANNEL_HEADER > packet->length ||

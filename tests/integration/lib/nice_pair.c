@@ -28,6 +28,7 @@ enum {
 	WINDOW = 32,
 	SMALL = 160,
 	LARGE = 1200,
+	FIRST = 0x80, /* the first bit, as of RTP and RTCP */
 };
 
 struct mode {
@@ -264,8 +265,9 @@ static void message(NiceAgent *agent, guint stream, guint component, guint len,
 		call->wrong++;
 		return;
 	}
-	number = (unsigned)bytes[0] << 8 | bytes[1];
-	if (number >= 2 * call->count || len != size_of(call, number)) {
+	number = (unsigned)(bytes[0] & ~FIRST) << 8 | bytes[1];
+	if ((bytes[0] & FIRST) == 0 || number >= 2 * call->count ||
+	    len != size_of(call, number)) {
 		call->wrong++;
 		return;
 	}
@@ -285,7 +287,7 @@ static void send_one(struct call *call)
 	uint8_t buf[LARGE];
 	size_t len = size_of(call, call->sent);
 
-	buf[0] = (uint8_t)(call->sent >> 8);
+	buf[0] = (uint8_t)(FIRST | call->sent >> 8);
 	buf[1] = (uint8_t)call->sent;
 	for (size_t i = 2; i < len; i++)
 		buf[i] = byte_of(call->sent, i);

@@ -3,6 +3,7 @@
 
   plane_check.py on DIR              wait until it is on
   plane_check.py forwarded DIR       print how many packets the kernel has forwarded
+  plane_check.py view DIR            print all that the relay says of it
   plane_check.py records DIR PCAP CLIENT
       DIR's relay has ended: the records of the clients at that address say as many packets over UDP
       as PCAP, of the link to these clients, has; only for clients of RFC 8656
@@ -10,6 +11,7 @@
 DIR is that of relay.py.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -73,6 +75,8 @@ def main():
         wait_until_on(directory)
     elif verb == "forwarded":
         print(view(directory)["packets"])
+    elif verb == "view":
+        print(json.dumps(view(directory)))
     else:
         compare(directory, *more)
 
