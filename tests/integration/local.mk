@@ -81,6 +81,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-kernel-plane-calls.py \
 	tests/integration/cases/t-kernel-plane-ends.py \
 	tests/integration/cases/t-kernel-plane-restart.py \
+	tests/integration/cases/t-kernel-plane-take-over.py \
 	tests/integration/cases/t-kill-container.py \
 	tests/integration/cases/t-kill-storm.py \
 	tests/integration/cases/t-kill-tcp-peers.py \

@@ -155,7 +155,7 @@ class Testbed:
                   errors="replace") as log:
             return log.read()[-3000:]
 
-    def start_relay(self, settings=None, side_lines=None, **options):
+    def start_relay(self, settings=None, side_lines=None, kind=fdstore.RelayService, **options):
         lines = ['offload = "%s"' % self.offload]
         sides = {side: lines + list((side_lines or {}).get(side, ()))
                  for side in ("inside", "outside")}
@@ -165,7 +165,7 @@ class Testbed:
             if not any(have.split()[0] == line.split()[0] for have in sections.get("limits", [])):
                 sections.setdefault("limits", []).append(line)
         options = {"workers": 2, **options}
-        self.server = fdstore.RelayService(
+        self.server = kind(
             os.path.join(self.directory, "relay"), inside=[INSIDE, INSIDE6],
             outside=[OUTSIDE, OUTSIDE6], allow=["10.77.2.0/24", "fd77:2::/64"],
             netns=self.names["relay"], settings=sections, side_lines=sides, **options)
@@ -231,6 +231,13 @@ class Testbed:
                 return
             check(time.monotonic() < until, "not offloaded within %d s: %s\n%s", HOT_S,
                   self.plane(), self.loader_log())
+
+    def start(self, relay_options=None, loader=True):
+        if loader:
+            self.start_loader()
+        self.start_relay(**(relay_options or {}))
+        if loader:
+            self.until_on()
 
     # calls
 
@@ -443,22 +450,19 @@ def run(calls, seconds, pps=200, size=160, both=True, meanwhile=None):
 
 
 @contextlib.contextmanager
-def testbed(loader=True, relay_options=None, **options):
+def testbed(loader=True, relay_options=None, start=True, **options):
     """A Testbed with its relay; leaving the block stops all, and fails the test if the relay did not exit
-    cleanly."""
+    cleanly. start: False if the block calls start()."""
     directory = tempfile.mkdtemp(prefix="avedge-")
     bed = Testbed(directory, **options)
     try:
         bed.make_network()
-        if loader:
-            bed.start_loader()
-        bed.start_relay(**(relay_options or {}))
         try:
-            if loader:
-                bed.until_on()
+            if start:
+                bed.start(relay_options, loader)
             yield bed
         except BaseException:
-            print("--- end of the relay's log\n" + bed.server.log()[-3000:])
+            print("--- end of the relay's log\n" + (bed.server.log()[-3000:] if bed.server else ""))
             print("--- end of the loader's log\n" + bed.loader_log())
             raise
         finally:
