@@ -410,6 +410,7 @@ int worker_start(struct worker *worker)
 	char name[16];
 
 	assert(!worker->is_running);
+	worker->flows_rest = false;
 	int error = pthread_create(&worker->thread, NULL, run, worker);
 
 	if (error != 0)
@@ -476,9 +477,10 @@ void worker_save_all(struct worker *worker)
 {
 	assert(!worker->is_running);
 	loop_turn(&worker->loop);
-	/* Not when it leaves: by then they may be the next process's. */
-	if (worker->flows != NULL)
+	/* Once: from then on they may be the next process's. */
+	if (worker->flows != NULL && !worker->flows_rest)
 		flows_look_all(worker->flows, worker->loop.now_ms);
+	worker->flows_rest = true;
 	if (worker->keeper != NULL)
 		keeper_save_all(worker->keeper, worker->loop.now_ms);
 }

@@ -72,10 +72,11 @@ struct worker {
 	struct event expiry;
 	uint64_t expiry_armed_ms; /* UINT64_MAX: not armed */
 	struct rates *rates;
-	bool sampler_rests;       /* nothing has moved: no timer of its own */
-	struct event sampler;     /* of rates */
-	struct event saver;       /* of what packets have moved */
-	struct flows *flows;      /* NULL: no kernel plane */
+	bool sampler_rests;   /* nothing has moved: no timer of its own */
+	struct event sampler; /* of rates */
+	struct event saver;   /* of what packets have moved */
+	struct flows *flows;  /* NULL: no kernel plane */
+	bool flows_rest; /* paused: they were read, and the next process may have them */
 	struct event taker;       /* of what has become hot, into flows */
 	struct event looker;      /* at flows */
 	uint64_t looker_armed_ms; /* UINT64_MAX: not armed */
