@@ -216,6 +216,25 @@ static bool listen_on(struct loader *loader, const struct arguments *arguments)
 	return loader->listener >= 0;
 }
 
+/* Anybody can have that name: say who it is. */
+static bool tell_holder(struct loader *loader, const struct sockaddr_un *address,
+			socklen_t size)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ucred holder = {0};
+	socklen_t holder_size = sizeof(holder);
+
+	if (fd >= 0) {
+		if (connect(fd, (const struct sockaddr *)address, size) == 0)
+			getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &holder_size);
+		close(fd);
+	}
+	return fail(loader->error, sizeof(loader->error),
+		    "process %d of user %u has the name @%s in this network namespace: "
+		    "another avedge-offload; stop it",
+		    holder.pid, holder.uid, name);
+}
+
 /*
  * One in a network namespace: each would take the filters of the other for those of a killed one. Abstract names are of a
  * namespace, and end with the process.
@@ -227,15 +246,14 @@ static bool be_the_only_one(struct loader *loader)
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + sizeof(name));
 
 	memcpy(address.sun_path + 1, name, sizeof(name) - 1);
-	loader->lock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	loader->lock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* It listens so that one who comes later sees who has it; nobody is accepted. */
 	if (loader->lock >= 0 &&
-	    bind(loader->lock, (const struct sockaddr *)&address, size) == 0)
+	    bind(loader->lock, (const struct sockaddr *)&address, size) == 0 &&
+	    listen(loader->lock, SOMAXCONN) == 0)
 		return true;
 	if (errno == EADDRINUSE)
-		return fail(loader->error, sizeof(loader->error),
-			    "another process has the name @%s: an avedge-offload in this "
-			    "network namespace; stop that",
-			    name);
+		return tell_holder(loader, &address, size);
 	return fail(loader->error, sizeof(loader->error), "@%s: %s", name,
 		    strerror(errno));
 }
@@ -314,6 +332,7 @@ static void serve(struct loader *loader)
 	struct pollfd polled[1 + RELAYS_WATCHED_MAX];
 	struct notify_status status = {0};
 	uint64_t now = now_ms(), idle_since_ms = now;
+	bool is_watched = getenv("NOTIFY_SOCKET") != NULL;
 
 	for (;;) {
 		size_t count = relays_watch(loader->relays, polled + 1);
@@ -321,11 +340,13 @@ static void serve(struct loader *loader)
 		bool is_idle = relays_is_idle(loader->relays);
 		char line[sizeof(status.line)];
 
-		relays_status(loader->relays, line, sizeof(line));
-		notify_status(&status, line);
-		if (!is_idle)
+		if (is_watched) {
+			relays_status(loader->relays, line, sizeof(line));
+			notify_status(&status, line);
+		}
+		if (!is_idle && is_watched)
 			until = earlier(until, now + STATUS_MS);
-		else if (loader->by_systemd)
+		if (is_idle && loader->by_systemd)
 			until = earlier(until, idle_since_ms + IDLE_MS);
 		polled[0] = (struct pollfd){.fd = loader->signals, .events = POLLIN};
 		if (poll(polled, 1 + count, wait_ms(until, now)) < 0)

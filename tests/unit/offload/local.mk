@@ -6,6 +6,7 @@ unit_programs += \
 	tests/unit/offload/test_offload \
 	tests/unit/offload/test_pairs \
 	tests/unit/offload/test_plane_devices \
+	tests/unit/offload/test_relays \
 	tests/unit/offload/test_route_asker \
 	tests/unit/offload/test_routes
 EXTRA_DIST += tests/unit/offload/plain_memory.h
@@ -14,6 +15,9 @@ tests_unit_offload_test_flow_table_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flows_LDADD = libmsclient.a libturnclient.a libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_offload_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_plane_devices_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_offload_test_relays_SOURCES = tests/unit/offload/test_relays.c \
+	relay/offload/loader/relays.c
+tests_unit_offload_test_relays_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_route_asker_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_routes_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_pairs_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
