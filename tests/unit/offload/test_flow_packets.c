@@ -606,8 +606,8 @@ END_TEST
 
 START_TEST(messages_are_for_the_relay)
 {
-	/* First bytes of STUN, DTLS, what no channel has, and what MS clients may mean otherwise. */
-	static const uint8_t firsts[] = {0, 1, 3, 4, 20, 22, 63, 0x50, 0x7F};
+	/* First bytes of STUN, DTLS, and what MS clients may mean otherwise. */
+	static const uint8_t firsts[] = {0, 1, 3, 4, 20, 22, 63};
 
 	for (size_t i = 0; i < ARRAY_LEN(firsts); i++) {
 		struct flow flow = usual(ways[_i].family);
@@ -620,6 +620,24 @@ START_TEST(messages_are_for_the_relay)
 	put_usual(ways[_i].family);
 	for (in.len = 0; in.len < 4; in.len++)
 		passes_up(ways[_i].kind, FLOW_UP_CONTROL);
+}
+END_TEST
+
+/* Clients of RFC 5766 bind channels up to 0x7FFF. */
+START_TEST(channels_of_rfc_5766)
+{
+	static const uint16_t numbers[] = {0x5000, 0x6ABC, 0x7FFF};
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		struct flow flow = usual(ways[_i].family);
+
+		channel_header(bytes, numbers[i], 20);
+		passes_up(ways[_i].kind, FLOW_UP_NO_FLOW);
+		flow.key.channel = numbers[i];
+		program_bed_put(&bed, &flow);
+		run(ways[_i].kind, &in);
+		leaves_as(ways[_i].kind, &out);
+	}
 }
 END_TEST
 
@@ -1075,6 +1093,7 @@ static void add_cases(Suite *suite)
 	EACH_WAY(others_ports_are_not_counted);
 	EACH_WAY(it_can_be_off);
 	EACH_WAY(messages_are_for_the_relay);
+	EACH_WAY(channels_of_rfc_5766);
 	EACH_WAY(expired);
 	EACH_WAY(closed_at_the_last_moment);
 	EACH_WAY(credit_is_used_up);
