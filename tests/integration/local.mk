@@ -91,6 +91,7 @@ EXTRA_DIST += \
 	tests/integration/cases/t-leak.py \
 	tests/integration/cases/t-limits.py \
 	tests/integration/cases/t-load.sh \
+	tests/integration/cases/t-load-reconnects.py \
 	tests/integration/cases/t-load-standards.sh \
 	tests/integration/cases/t-libnice.sh \
 	tests/integration/cases/t-libnice-ms.sh \

@@ -33,7 +33,12 @@ struct client_config {
 	 * and each end puts the length of a packet in front of it, as packet_stream.h does.
 	 */
 	bool tcp_relay;
-	bool mobility;      /* RFC 8016: ask for a ticket; client_move() needs one */
+	bool mobility; /* RFC 8016: ask for a ticket; client_move() needs one */
+	/*
+	 * With mobility, over TCP, TLS or DTLS: a client whose connection has ended, or over which DTLS is
+	 * silent, connects again and brings its ticket; moved() follows.
+	 */
+	bool come_back;
 	bool dont_fragment; /* ask for DONT-FRAGMENT, and put it into each Send */
 	bool dual;          /* ask for a relayed address of the other family, too */
 	struct endpoint server;
@@ -87,7 +92,7 @@ struct client_events {
 	void (*bound)(void *arg);
 	/* client_await() has been granted: the peer can connect now. */
 	void (*permitted)(void *arg);
-	/* client_move() is done: packets leave from the new socket. */
+	/* client_move() is done, or the client has come back: packets leave from the new socket. */
 	void (*moved)(void *arg);
 	void (*icmp)(void *arg, const struct client_icmp *icmp);
 	void (*data)(void *arg, const struct client_data *data);

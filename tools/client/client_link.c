@@ -66,6 +66,7 @@ static void udp_readable(evutil_socket_t fd, short events, void *arg)
 			nothing_listens(link);
 		return;
 	}
+	link->heard = true;
 	uint64_t now_ns = count > 0 ? clock_realtime_ns() : 0;
 	for (int i = 0; i < count && !link->ended; i++) {
 		const struct msghdr *header = &headers[i].msg_hdr;

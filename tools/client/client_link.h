@@ -50,6 +50,7 @@ struct client_link {
 	size_t send_queue;
 	enum client_transport transport;
 	bool ended;            /* lost() was called, for good */
+	bool heard;            /* something has arrived; whoever asks sets it back */
 	bool greeting;         /* waits for the answer to the hello of pseudo-TLS */
 	bool unframed;         /* what arrives is raw */
 	struct event readable; /* datagrams */

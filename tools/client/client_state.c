@@ -14,7 +14,13 @@
 #include "stun/registry.h"
 #include "tools/client/client_loop.h"
 
-enum { ATTEMPTS_MAX = 4 }; /* refusals in a row that another try may fix */
+enum {
+	ATTEMPTS_MAX = 4, /* refusals in a row that another try may fix */
+	AGAIN_MS = 50,
+	TRIES_MAX = 200, /* ten seconds */
+	LOOK_MS = 1000,
+	SILENT_MAX = 3,
+};
 
 /* A client is told that it has no allocation by the same number in both dialects. */
 static_assert((int)STUN_ALLOCATION_MISMATCH == (int)MS_NO_BINDING, "437");
@@ -27,6 +33,7 @@ void client_state_fail(struct client *client, int code, const char *what)
 	client->kind = REQUEST_NONE;
 	client_request_stop(&client->request);
 	event_del(&client->upkeep);
+	event_del(&client->again);
 	client->events.failed(client->events.arg, code, what);
 }
 
@@ -90,7 +97,7 @@ static void upkeep_due(evutil_socket_t fd, short events, void *arg)
 	client->want_refresh = true;
 	client->want_binding |= client->bound && client->dialect->binding_expires &&
 				!client->config.tcp_relay;
-	if (client->kind == REQUEST_NONE)
+	if (client->kind == REQUEST_NONE && !client->coming_back)
 		next_request(client);
 }
 
@@ -100,6 +107,76 @@ static void refresh_in_time(struct client *client)
 	struct timeval tv = {.tv_sec = s > 0 ? (time_t)s : 1};
 
 	event_add(&client->upkeep, &tv);
+}
+
+/* --- coming back (RFC 8016) --------------------------------------------------------------- */
+
+static void again_in(struct client *client, unsigned ms)
+{
+	const struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	event_add(&client->again, &tv);
+}
+
+/* Over DTLS nobody says that the server has lost its keys. */
+static void look_for_silence(struct client *client)
+{
+	client->tries = client->silent = 0;
+	client->link->heard = false;
+	if (client->config.come_back && client->config.transport == CLIENT_DTLS)
+		again_in(client, LOOK_MS);
+}
+
+static bool can_come_back(const struct client *client)
+{
+	return client->config.come_back && client->ticket_len > 0 && client->holds &&
+	       client->kind != REQUEST_RELEASE;
+}
+
+/* Not at once: a callback of the link is under way, which must not be closed in it. */
+static void come_back(struct client *client)
+{
+	client_request_stop(&client->request);
+	client->kind = REQUEST_NONE;
+	client->want_move = client->moving = false;
+	client->coming_back = true;
+	again_in(client, client->tries == 0 ? 0 : AGAIN_MS);
+}
+
+static void try_again(struct client *client)
+{
+	if (client->tries++ == TRIES_MAX)
+		client_state_fail(client, 0,
+				  "the client cannot come back: no connection");
+	else if (!client_state_move(client))
+		client_state_fail(client, 0, strerror(errno));
+}
+
+static void look(struct client *client)
+{
+	client->silent = client->link->heard ? 0 : client->silent + 1;
+	client->link->heard = false;
+	if (client->silent == SILENT_MAX && can_come_back(client)) {
+		come_back(client);
+		return;
+	}
+	/* Something that is answered. */
+	client->want_refresh |= client->silent == 1;
+	if (client->silent == 1 && client->kind == REQUEST_NONE)
+		next_request(client);
+	again_in(client, LOOK_MS);
+}
+
+static void again_due(evutil_socket_t fd, short events, void *arg)
+{
+	(void)fd;
+	(void)events;
+	struct client *client = arg;
+
+	if (client->coming_back)
+		try_again(client);
+	else
+		look(client);
 }
 
 /* --- answers ------------------------------------------------------------------------------ */
@@ -134,6 +211,7 @@ void client_state_granted(struct client *client)
 		assert(client->relayed.ip.family != IP_NONE);
 		client->holds = true;
 		refresh_in_time(client);
+		look_for_silence(client);
 		client->events.ready(client->events.arg);
 		break;
 	case REQUEST_REFRESH:
@@ -142,8 +220,9 @@ void client_state_granted(struct client *client)
 		break;
 	case REQUEST_MOVE:
 		client->link = client->request.link;
-		client->moving = false;
+		client->moving = client->coming_back = false;
 		refresh_in_time(client);
+		look_for_silence(client);
 		if (client->events.moved != NULL)
 			client->events.moved(client->events.arg);
 		if (client->kind == REQUEST_NONE && !client->failed)
@@ -247,6 +326,13 @@ static void lost(void *arg, const char *what)
 			   (other_link(client)->ended ||
 			    (client->kind == REQUEST_MOVE && !client->link->ended));
 
+	if (client->coming_back ? other_link(client)->ended
+				: ended && can_come_back(client)) {
+		come_back(client);
+		return;
+	}
+	if (client->coming_back)
+		return;
 	if (ended)
 		client->holds = false;
 	if (ended || cannot_move || client->kind == REQUEST_ALLOCATE)
@@ -282,6 +368,7 @@ bool client_state_open(struct client *client)
 	client->request.arg = client;
 	client_request_init(&client->request, base);
 	event_assign(&client->upkeep, base, -1, 0, upkeep_due, client);
+	event_assign(&client->again, base, -1, 0, again_due, client);
 	if (!open_link(client, client->link))
 		return false;
 	if (client_link_connects(client->link)) {
@@ -313,6 +400,7 @@ void client_state_close(struct client *client)
 		release_unheard(client);
 	client_request_stop(&client->request);
 	event_del(&client->upkeep);
+	event_del(&client->again);
 	data_connection_close(client->data);
 	client_link_close(&client->links[0]);
 	client_link_close(&client->links[1]);
@@ -335,7 +423,8 @@ void client_state_release(struct client *client)
 {
 	client->failed = false;
 	client->want_refresh = client->want_binding = client->want_move = false;
-	client->moving = false;
+	client->moving = client->coming_back = false;
+	event_del(&client->again);
 	client_request_stop(&client->request);
 	start(client, REQUEST_RELEASE);
 }

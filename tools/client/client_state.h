@@ -61,6 +61,8 @@ struct client {
 	struct client_config config;
 	struct client_request request;
 	struct event upkeep;
+	struct event
+		again; /* come_back: the next try, or the next look whether DTLS is silent */
 
 	enum client_request_kind kind;   /* under way */
 	bool want_refresh, want_binding; /* due while another request is under way */
@@ -70,6 +72,8 @@ struct client {
 	bool bound, failed;
 	bool holds; /* an allocation, as far as is known; see client_holds() */
 	int attempts;
+	bool coming_back;
+	unsigned tries, silent;    /* to come back; looks without anything heard */
 	uint8_t txid[MS_TXID_LEN]; /* of STUN's length in RFC 8656 */
 
 	struct client_auth auth;

@@ -205,7 +205,9 @@ struct load_clients *load_clients_new(const struct load_clients_config *config)
 		.ms = config->options->dialect_ms,
 		.send_mode = config->options->send_mode,
 		.tcp_relay = config->options->tcp_relay,
-		.mobility = config->options->move_every_s > 0,
+		.mobility = config->options->move_every_s > 0 ||
+			    config->options->reconnect == LOAD_RECONNECT_TICKET,
+		.come_back = config->options->reconnect == LOAD_RECONNECT_TICKET,
 		.dont_fragment = config->options->dont_fragment,
 		.proxied = config->options->proxied,
 		.token = {config->options->token, config->options->token_len},

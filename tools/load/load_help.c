@@ -27,6 +27,8 @@ const char load_help[] =
 	"                        over tcp: and tls:\n"
 	"  --mobility TIME       move each client to a new socket so often while media runs\n"
 	"                        (RFC 8016)\n"
+	"  --reconnect allocate|ticket  what a client does whose connection has ended: allocate anew,\n"
+	"                        or bring its ticket (RFC 8016) [it has failed]\n"
 	"  --dont-fragment       ask for DONT-FRAGMENT, and with --mode send set it on each packet\n"
 	"  --family 4|6          address family of the relayed addresses [that of the peers]\n"
 	"  --peers N             peer sockets [one per client, at most 16]\n"

@@ -94,11 +94,12 @@ static json_t *set_up(const struct load_options *options,
 	if (options->task == LOAD_CYCLES)
 		return json_null();
 	return json_pack(
-		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
+		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
 		"clients", (json_int_t)options->clients,
 		"ready", (json_int_t)result->ready,
 		"failed", (json_int_t)result->failed,
 		"moved", (json_int_t)result->moved,
+		"reconnected", (json_int_t)result->reconnected,
 		"released", (json_int_t)result->released,
 		"unreleased", (json_int_t)result->unreleased,
 		"data_connections", (json_int_t)result->data_connections,

@@ -192,6 +192,17 @@ static bool mobility(struct parse *parse, const char *text)
 	return seconds_of(parse, "mobility", text, &parse->options->move_every_s);
 }
 
+static bool reconnect(struct parse *parse, const char *text)
+{
+	enum load_reconnect *how = &parse->options->reconnect;
+
+	*how = strcmp(text, "allocate") == 0 ? LOAD_RECONNECT_ALLOCATE
+	       : strcmp(text, "ticket") == 0 ? LOAD_RECONNECT_TICKET
+					     : LOAD_RECONNECT_NONE;
+	return *how != LOAD_RECONNECT_NONE ||
+	       refuse(parse, "--reconnect %s: must be allocate or ticket", text);
+}
+
 static bool hold(struct parse *parse, const char *text)
 {
 	(void)text;
@@ -233,6 +244,7 @@ static const struct row {
 	{"proxy-protocol", SPECIAL, .take = proxy_protocol},
 	{"tcp-relay", FLAG, MEMBER(tcp_relay)},
 	{"mobility", SPECIAL, .take = mobility},
+	{"reconnect", SPECIAL, .take = reconnect},
 	{"dont-fragment", FLAG, MEMBER(dont_fragment)},
 	{"family", SPECIAL, .take = family},
 	{"peer-address", SPECIAL, .take = peer_address},

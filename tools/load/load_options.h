@@ -28,6 +28,13 @@ enum load_task {
 	LOAD_CYCLES,
 };
 
+/* What a client does whose connection has ended. */
+enum load_reconnect {
+	LOAD_RECONNECT_NONE,     /* it has failed */
+	LOAD_RECONNECT_ALLOCATE, /* connects, and allocates anew */
+	LOAD_RECONNECT_TICKET,   /* connects, and brings its ticket (RFC 8016) */
+};
+
 /* Up is from a client to its peer; between clients from the first of a pair to the second. */
 enum load_direction {
 	LOAD_UP,
@@ -53,6 +60,7 @@ struct load_options {
 	bool send_mode; /* a message around each packet; no channel, no bare data */
 	bool tcp_relay; /* relayed addresses of TCP (RFC 6062) */
 	bool dont_fragment;
+	enum load_reconnect reconnect;
 	int64_t move_every_s;   /* each client, while media runs (RFC 8016); 0: never */
 	struct ip_addr proxied; /* of the clients, as a balancer tells it; IP_NONE: none */
 	const char *access_token; /* base64 (RFC 7635); NULL: a long-term credential */

@@ -166,6 +166,14 @@ static void text_moved(FILE *out, const struct load_result *result)
 			result->moved);
 }
 
+static void text_reconnected(FILE *out, const struct load_options *options,
+			     const struct load_result *result)
+{
+	if (options->reconnect != LOAD_RECONNECT_NONE)
+		fprintf(out, "          %" PRIu64 " times a client connected again\n",
+			result->reconnected);
+}
+
 static void text_handshakes(FILE *out, const struct load_options *options,
 			    const struct load_result *result)
 {
@@ -249,6 +257,7 @@ void load_report_text(FILE *out, const struct load_options *options,
 		load_per_second(result->ready, result->setup_s));
 	text_times(out, "time", &result->setup_ns, false);
 	text_moved(out, result);
+	text_reconnected(out, options, result);
 	text_handshakes(out, options, result);
 	if (load_had_media(result))
 		text_media(out, options, result);

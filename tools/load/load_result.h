@@ -37,6 +37,7 @@ struct load_result {
 	uint32_t failed; /* clients that were not, or failed later */
 	uint32_t released, unreleased;
 	uint32_t moved;             /* 437: retries from another port */
+	uint64_t reconnected;       /* clients that came back, each time */
 	uint32_t data_connections;  /* RFC 6062 */
 	uint64_t handshakes;        /* of TLS and DTLS, until the set-up was over */
 	uint64_t moves, unfinished; /* RFC 8016: done; begun, and not done in time */

@@ -103,6 +103,32 @@ static bool mobility_fits(struct rules *rules)
 	return true;
 }
 
+static bool reconnect_fits(struct rules *rules)
+{
+	const struct load_options *options = rules->options;
+
+	if (options->reconnect == LOAD_RECONNECT_NONE)
+		return true;
+	if (options->transport == CLIENT_UDP)
+		return refuse(rules, "--reconnect is for tcp:, tls: and dtls: servers");
+	if (options->dialect_ms)
+		return refuse(rules, "--reconnect is of RFC 8656: omit --dialect ms");
+	if (options->task == LOAD_CYCLES)
+		return refuse(rules, "--reconnect and --cycles cannot be combined");
+	if (options->tcp_relay)
+		return refuse(rules, "--reconnect and --tcp-relay cannot be combined");
+	if (options->reconnect == LOAD_RECONNECT_TICKET)
+		return true;
+	if (options->transport == CLIENT_DTLS)
+		return refuse(rules,
+			      "clients over DTLS come back with --reconnect ticket");
+	if (options->between_clients)
+		return refuse(rules,
+			      "with --between-clients, use --reconnect ticket: the other "
+			      "client would not know the new relayed address");
+	return true;
+}
+
 static bool proxy_fits(struct rules *rules)
 {
 	const struct load_options *options = rules->options;
@@ -180,5 +206,6 @@ bool load_rules_agree(struct load_options *options, char error[LOAD_ERROR_MAX])
 	if (options->insecure && options->ca_file != NULL)
 		return refuse(rules, "--insecure and --ca cannot be combined");
 	return dialect_fits(rules) && token_fits(rules) && tcp_relay_fits(rules) &&
-	       mobility_fits(rules) && proxy_fits(rules) && families_agree(rules);
+	       mobility_fits(rules) && reconnect_fits(rules) && proxy_fits(rules) &&
+	       families_agree(rules);
 }

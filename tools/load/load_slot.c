@@ -28,6 +28,8 @@
 #include "tools/load/load_peers.h"
 #include "tools/load/load_streams.h"
 
+#define COME_BACK_NS UINT64_C(10000000000)
+
 enum {
 	PORTS_MAX = 8, /* a client tries; RFC 8656 section 7.4 recommends three */
 };
@@ -188,10 +190,30 @@ static bool may_move(const struct load_slot *slot, int code)
 	       slot->relayed_len == 0 && slot->ports < PORTS_MAX;
 }
 
+/* It was set up, and comes back with another allocation until nobody has answered for ten seconds. */
+static bool may_come_back(struct load_slot *slot, int code)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	if (slot->all->config.options->reconnect != LOAD_RECONNECT_ALLOCATE ||
+	    slot->all->releasing || code != 0 || !slot->was_ready)
+		return false;
+	if (slot->state == SLOT_READY)
+		slot->left_ns = now_ns;
+	slot->ports = 0;
+	return (slot->state == SLOT_READY || slot->state == SLOT_STARTING) &&
+	       now_ns - slot->left_ns < COME_BACK_NS;
+}
+
 static void client_failed(void *arg, int code, const char *what)
 {
 	struct load_slot *slot = arg;
 
+	if (may_come_back(slot, code)) {
+		set_state(slot, SLOT_MOVING);
+		reap_later(slot);
+		return;
+	}
 	if (!may_move(slot, code)) {
 		load_slot_fail(slot, code, what);
 		return;
@@ -249,8 +271,13 @@ static void complete(struct load_slot *slot)
 	if (!is_under_way(slot) || !slot->bound ||
 	    (slot->stream != NULL && !load_stream_has_come(slot->stream)))
 		return;
-	histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
-	result->ready++;
+	if (slot->was_ready) {
+		result->reconnected++;
+	} else {
+		histogram_add(&result->setup_ns, clock_monotonic_ns() - slot->started_ns);
+		result->ready++;
+	}
+	slot->was_ready = true;
 	set_state(slot, SLOT_READY);
 	if (slot->all->releasing)
 		load_slot_release(slot);
@@ -343,8 +370,10 @@ static void client_moved(void *arg)
 	struct load_slot *slot = arg;
 	struct load_result *result = slot->all->config.result;
 
-	if (slot->move_ns == 0)
+	if (slot->move_ns == 0) {
+		result->reconnected++;
 		return;
+	}
 	histogram_add(&result->move_ns, clock_monotonic_ns() - slot->move_ns);
 	result->moves++;
 	result->unfinished--;
@@ -397,6 +426,7 @@ void load_slot_start(struct load_slot *slot)
 {
 	slot->started_ns = clock_monotonic_ns();
 	slot->ports = 0;
+	slot->was_ready = false;
 	open_client(slot);
 }
 

@@ -52,12 +52,12 @@ struct load_slot {
 	struct load_slots *all;
 	uint32_t id;
 	uint8_t ports; /* tried */
-	bool bound;
+	bool bound, was_ready;
 	enum load_slot_state state;
 	struct load_stream *stream; /* of the peer, with streams */
 	socklen_t relayed_len;
 	struct sockaddr_storage relayed;
-	uint64_t started_ns;
+	uint64_t started_ns, left_ns;
 	uint64_t move_ns; /* when it began to move; 0: it is not moving */
 };
 
