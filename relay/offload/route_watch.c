@@ -5,7 +5,8 @@
  * ways are asked for again. A burst of changes is one, and however many there are, asking takes a tenth of
  * main's time at most. A device that is gone is the exception: nothing leaves there from that moment on.
  *
- * A path's MTU changes without a word from the kernel, so all ways are asked for again now and then.
+ * A path's MTU and the system's hop limit change without a word from the kernel, so all is asked for again now
+ * and then.
  */
 #include "relay/offload/route_watch.h"
 
@@ -27,7 +28,7 @@
 
 enum {
 	SETTLE_MS = 20,
-	AGAIN_MS = 10000, /* for the MTU of paths */
+	AGAIN_MS = 10000,
 	ASK_AT_ONCE = 128,
 	PAUSE_FACTOR = 10,
 	PACKET_SIZE = 16384,
@@ -165,6 +166,21 @@ static void ask_again(struct route_watch *watch)
 	arm(watch->asking, 0);
 }
 
+/* 0 or -errno: the list before stays. */
+static int load(struct route_watch *watch)
+{
+	struct links *links = links_new();
+	int result = links != NULL ? route_asker_load(watch->asker, links) : -ENOMEM;
+
+	if (result != 0) {
+		links_free(links);
+		return result;
+	}
+	links_free(watch->links);
+	watch->links = links;
+	return 0;
+}
+
 static void on_settled(evutil_socket_t fd, short what, void *arg)
 {
 	struct route_watch *watch = arg;
@@ -173,10 +189,11 @@ static void on_settled(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	watch->links_changed = watch->ways_changed = false;
-	/* If they cannot be listed now, they are a moment later. */
-	if (links_changed && route_asker_load(watch->asker, watch->links) != 0) {
+	if (links_changed && load(watch) != 0) {
+		/* A moment later they can be listed. */
 		watch->links_changed = true;
 		settle(watch);
+		return;
 	}
 	ask_again(watch);
 	if (links_changed)
@@ -191,7 +208,7 @@ static void on_again(evutil_socket_t fd, short what, void *arg)
 
 	if (watch->is_paused || watch->routes == NULL)
 		return;
-	watch->ways_changed = true;
+	watch->links_changed = true;
 	settle(watch);
 }
 
@@ -317,13 +334,12 @@ static bool make_events(struct route_watch *watch)
 }
 
 /* After the socket: what changes from here on is told. */
-static bool load(struct route_watch *watch)
+static bool begin(struct route_watch *watch)
 {
-	watch->links = links_new();
 	watch->asker = route_asker_new(NULL);
-	if (watch->links == NULL || watch->asker == NULL)
+	if (watch->asker == NULL)
 		return false;
-	int result = route_asker_load(watch->asker, watch->links);
+	int result = load(watch);
 
 	errno = -result;
 	return result == 0;
@@ -345,7 +361,7 @@ struct route_watch *route_watch_new(struct event_base *base, pthread_mutex_t *lo
 		route_socket_open(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 	if (watch->netlink < 0)
 		errno = -watch->netlink;
-	if (watch->wake >= 0 && watch->netlink >= 0 && load(watch) && make_events(watch))
+	if (watch->wake >= 0 && watch->netlink >= 0 && begin(watch) && make_events(watch))
 		return watch;
 	int error = errno;
 
