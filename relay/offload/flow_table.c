@@ -311,9 +311,9 @@ size_t flow_table_count(const struct flow_table *table)
 	return __atomic_load_n(&table->count, __ATOMIC_RELAXED);
 }
 
-void flow_table_counts(const struct flow_table *table, struct flow_counts *sum)
+void flow_table_counts(const struct flow_table *table, struct flow_sums *sum)
 {
-	*sum = (struct flow_counts){0};
+	*sum = (struct flow_sums){0};
 	for (int cpu = 0; cpu < FLOW_CPUS_MAX; cpu++) {
 		const struct flow_counts *row = &table->memory.counts[cpu];
 

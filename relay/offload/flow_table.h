@@ -19,6 +19,12 @@
 
 struct flow_table;
 
+/* As struct flow_counts, without its alignment. */
+struct flow_sums {
+	uint64_t packets;
+	uint64_t ups[FLOW_UP_COUNT];
+};
+
 #define FLOW_NONE UINT32_MAX
 
 /* The memory, mapped; borrowed. */
@@ -84,6 +90,6 @@ size_t flow_table_sweep(struct flow_table *table, bool (*keep)(void *arg, uint32
 /* In force; any thread. */
 size_t flow_table_count(const struct flow_table *table);
 /* Of all CPUs; any thread. */
-void flow_table_counts(const struct flow_table *table, struct flow_counts *sum);
+void flow_table_counts(const struct flow_table *table, struct flow_sums *sum);
 
 #endif

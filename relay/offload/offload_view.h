@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "relay/offload/flow_layout.h"
+#include "relay/offload/flow_table.h"
 #include "relay/offload/offload_wanted.h"
 
 struct offload_device {
@@ -30,7 +30,7 @@ struct offload_view {
 	size_t device_count;
 	size_t flows, flows_max; /* in force, and for how many there is room */
 	size_t hops;             /* pairs of addresses */
-	struct flow_counts counts;
+	struct flow_sums counts;
 };
 
 const char *offload_mode_name(enum offload_mode mode); /* as in the configuration */

@@ -36,7 +36,7 @@ static json_t *devices(const struct offload_view *view)
 	return list;
 }
 
-static json_t *passed_up(const struct flow_counts *counts)
+static json_t *passed_up(const struct flow_sums *counts)
 {
 	json_t *list = json_array();
 

@@ -266,7 +266,7 @@ END_TEST
 
 START_TEST(counts_are_of_all_cpus)
 {
-	struct flow_counts sum;
+	struct flow_sums sum;
 
 	memory.counts[0].packets = 3;
 	memory.counts[FLOW_CPUS_MAX - 1].packets = 4;
