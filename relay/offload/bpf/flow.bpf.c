@@ -92,15 +92,18 @@ __noinline int move_down(struct __sk_buff *skb, __u32 to)
 	if (last + CHANNEL_HEADER + 8 > end)
 		return -1;
 	__u64 bytes = *(__u64 *)(last + CHANNEL_HEADER);
-	for (int i = 0; i < VERDICT_MOVED_MAX / 16 + 8; i++, p += 16) {
-		if (p + CHANNEL_HEADER + 16 > end)
+	for (int i = 0; i < VERDICT_MOVED_MAX / 32 + 4; i++, p += 32) {
+		if (p + CHANNEL_HEADER + 32 > end)
 			break;
-		__u64 a = *(__u64 *)(p + CHANNEL_HEADER),
-		      b = *(__u64 *)(p + CHANNEL_HEADER + 8);
-		*(__u64 *)p = a;
-		*(__u64 *)(p + 8) = b;
+		const __u64 *from = p + CHANNEL_HEADER;
+		__u64 a = from[0], b = from[1], c = from[2], d = from[3];
+		__u64 *at = p;
+		at[0] = a;
+		at[1] = b;
+		at[2] = c;
+		at[3] = d;
 	}
-	if (p + CHANNEL_HEADER + 8 <= end)
+	for (int i = 0; i < 3 && p + CHANNEL_HEADER + 8 <= end; i++, p += 8)
 		*(__u64 *)p = *(__u64 *)(p + CHANNEL_HEADER);
 	*(__u64 *)last = bytes;
 	return 0;
@@ -130,17 +133,21 @@ __noinline int move_up(struct __sk_buff *skb, __u32 from, __u32 length)
 		return -1;
 	__u64 bytes = *(__u64 *)start;
 	__u32 at = length;
-	for (int i = 0; i < VERDICT_MOVED_MAX / 16 && at >= 16; i++) {
-		at -= 16;
-		void *p = start + (at & 0xFFF);
-		if (p + CHANNEL_HEADER + 16 > end)
+	for (int i = 0; i < VERDICT_MOVED_MAX / 32 && at >= 32; i++) {
+		at -= 32;
+		__u64 *p = start + (at & 0xFFF);
+		if ((void *)p + CHANNEL_HEADER + 32 > end)
 			return -1;
-		__u64 a = *(__u64 *)p, b = *(__u64 *)(p + 8);
-		*(__u64 *)(p + CHANNEL_HEADER) = a;
-		*(__u64 *)(p + CHANNEL_HEADER + 8) = b;
+		__u64 a = p[0], b = p[1], c = p[2], d = p[3];
+		p = (void *)p + CHANNEL_HEADER;
+		p[0] = a;
+		p[1] = b;
+		p[2] = c;
+		p[3] = d;
 	}
-	if (at >= 8) {
-		void *p = start + ((at - 8) & 0xFFF);
+	for (int i = 0; i < 3 && at >= 8; i++) {
+		at -= 8;
+		void *p = start + (at & 0xFFF);
 		if (p + CHANNEL_HEADER + 8 > end)
 			return -1;
 		__u64 a = *(__u64 *)p;

@@ -155,7 +155,7 @@ static __always_inline int judge_again(const struct packet *packet, __u64 now_ns
 	if (!pass_flow(first, VERDICT_OWN_HOP_LIMIT, verdict))
 		return FLOW_UP_HOP_LIMIT;
 	struct flow *flow = find(&key, &verdict->label);
-	if (flow == NULL)
+	if (flow == NULL || (flow->flags & FLOW_SECOND) == 0)
 		return FLOW_UP_NO_SECOND;
 	if (now_ns >= flow->deadline_ns)
 		return FLOW_UP_EXPIRED;
@@ -181,7 +181,8 @@ static __always_inline int judge(const struct packet *packet, bool v6,
 	__u64 now_ns = bpf_ktime_get_coarse_ns();
 	struct flow *flow = find(&packet->key, &verdict->label);
 
-	if (flow == NULL)
+	/* Its source is a relayed address of ours, which this one only pretends. */
+	if (flow == NULL || (flow->flags & FLOW_SECOND) != 0)
 		return FLOW_UP_NO_FLOW;
 	if (now_ns >= flow->deadline_ns)
 		return FLOW_UP_EXPIRED;

@@ -431,7 +431,7 @@ START_TEST(two_flows_are_one_step)
 			first.hop = 0;
 			first.keep = 0xF3;
 			first.set = 0x04;
-			second.flags = pairs[i].second;
+			second.flags = pairs[i].second | FLOW_SECOND;
 			second.channel = 0x4567;
 			second.keep = 0x0F;
 			second.set = 0x80;
@@ -553,6 +553,16 @@ START_TEST(no_flow)
 		passes_up(ways[_i].kind, FLOW_UP_NO_FLOW);
 		ck_assert_uint_eq(taken->counted, 0);
 	}
+}
+END_TEST
+
+/* Nobody else has a relayed address of ours, whatever a packet from a device says. */
+START_TEST(second_flow_only_after_a_first)
+{
+	put_usual(ways[_i].family);
+	taken->flags |= FLOW_SECOND;
+	passes_up(ways[_i].kind, FLOW_UP_NO_FLOW);
+	ck_assert_uint_eq(taken->counted, 0);
 }
 END_TEST
 
@@ -714,7 +724,9 @@ START_TEST(second_flow_decides_as_well)
 	passes_up(ways[_i].kind, FLOW_UP_NO_SECOND);
 
 	struct flow *b = program_bed_put(&bed, &second);
-	b->flags = FLOW_LIMITED;
+	/* A flow with that key that is no second one. */
+	passes_up(ways[_i].kind, FLOW_UP_NO_SECOND);
+	b->flags = FLOW_SECOND | FLOW_LIMITED;
 	b->credit = 19;
 	passes_up(ways[_i].kind, FLOW_UP_NO_CREDIT);
 	b->credit = 20;
@@ -725,13 +737,13 @@ START_TEST(second_flow_decides_as_well)
 	b->deadline_ns = 1;
 	passes_up(ways[_i].kind, FLOW_UP_EXPIRED);
 	b->deadline_ns = UINT64_MAX;
-	b->flags = FLOW_AGAIN;
+	b->flags = FLOW_SECOND | FLOW_AGAIN;
 	passes_up(ways[_i].kind, FLOW_UP_NO_SECOND);
-	b->flags = FLOW_STRIPS;
+	b->flags = FLOW_SECOND | FLOW_STRIPS;
 	passes_up(ways[_i].kind, FLOW_UP_NO_SECOND);
-	b->flags = FLOW_RAW;
+	b->flags = FLOW_SECOND | FLOW_RAW;
 	passes_up(ways[_i].kind, FLOW_UP_NO_SECOND);
-	b->flags = FLOW_LIMITED;
+	b->flags = FLOW_SECOND | FLOW_LIMITED;
 	b->family = ways[_i].family == 4 ? 6 : 4;
 	passes_up(ways[_i].kind, FLOW_UP_FAMILY);
 	b->family = (uint8_t)ways[_i].family;
@@ -1089,6 +1101,7 @@ static void add_cases(Suite *suite)
 	EACH_WAY(dscp_and_ecn_are_kept_and_set);
 	EACH_WAY(hop_limits_end);
 	EACH_WAY(no_flow);
+	EACH_WAY(second_flow_only_after_a_first);
 	EACH_WAY(a_tag_is_not_a_key);
 	EACH_WAY(others_ports_are_not_counted);
 	EACH_WAY(it_can_be_off);
