@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # timeout: 240
 """Calls of all kinds through the kernel plane: IPv4 and IPv6, the MS dialect, between two relayed addresses,
-below and above a limit of bandwidth. Nothing is lost that should pass, what is shown while they last is
+of clients that move, below and above a limit of bandwidth. Nothing is lost that should pass, what is shown while they last is
 exact, and what is idle leaves the kernel.
 
   t-kernel-plane-calls.py [NAME...]
@@ -154,6 +154,31 @@ def dual(bed):
     return "dual stack"
 
 
+def moves(bed):
+    """A client goes to other ports of its own, which other workers may receive: nothing is lost, and the
+    kernel has it again after each."""
+    call = bed.call(mobile=True)
+    bed.until_offloaded(call)
+    for i in range(6):
+        done = []
+
+        def move():
+            if len(call.got["p"]) % 10 == 5 and not done:
+                call.move()
+                done.append(True)
+            return bool(done)
+        call.run(0.6, PPS, meanwhile=move)
+        call.check_whole("move %d" % (i + 1))
+        check(done, "not moved")
+        bed.until_offloaded(call)
+    call.settle()
+    call.client.refresh(0)
+    record = bed.record_of(call)
+    check(record["moves"] == 6, "%s moves in the record", record.get("moves"))
+    call.check_record(record)
+    return "moves"
+
+
 def drops(bed, reason):
     counters = bed.ask("GET", "/v1/counters")[1]
     return counters["drops"].get(reason, 0)
@@ -202,7 +227,7 @@ def idle(bed):
     return "idle flows leave"
 
 
-STEPS = (both_families, shown, microsoft, between_two, dual, limits, idle)
+STEPS = (both_families, shown, microsoft, between_two, dual, moves, limits, idle)
 
 
 def main():
@@ -210,7 +235,7 @@ def main():
     began = time.monotonic()
     wanted = sys.argv[1:]
     done = []
-    with kernel_plane.testbed() as bed:
+    with kernel_plane.testbed(relay_options={"extra": ["mobility = true"], "workers": 3}) as bed:
         for step in STEPS:
             if not wanted or step.__name__ in wanted:
                 print("%s ..." % step.__name__, flush=True)

@@ -40,6 +40,7 @@ import fdstore
 import namespaces
 import relay
 import turnclient
+import turnclient_mobility
 import turnclient_ms
 from netns import check
 
@@ -277,15 +278,17 @@ class Call:
     """A client with a bound channel, or with an active destination, and its peer. All packets are numbered."""
 
     def __init__(self, bed, number, user=None, dialect="ietf", v6=False, peer=0, lifetime=None,
-                 own_peer=None, bind=True):
+                 own_peer=None, bind=True, mobile=False):
         self.bed, self.number, self.dialect = bed, number, dialect
         self.sent = {"c": 0, "p": 0}
         self.got = {"c": [], "p": []}	# numbers, by who sent them
         self.strange = []
+        self.old_clients = []	# of one that has moved
         server = (INSIDE6 if v6 else INSIDE, PORT)
         name, password = bed.server.credential(user or "user%d" % number,
                                                form="rest" if dialect == "ietf" else "mras")
-        kind = turnclient.Client if dialect == "ietf" else turnclient_ms.Client
+        kind = turnclient_ms.Client if dialect == "ms" else \
+            turnclient_mobility.Client if mobile else turnclient.Client
         with bed.within("client"):
             self.client = kind(server, "udp", name, password)
         self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -350,9 +353,23 @@ class Call:
         else:
             self.got[who.decode()].append(number)
 
+    def move(self):
+        """To another port, with the ticket (RFC 8016); its next packet completes it."""
+        old = self.client
+        with self.bed.within("client"):
+            self.client = turnclient_mobility.Client(old.server, "udp", old.user, old.password)
+        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        reply = self.client.come(old)
+        check(reply.cls == turnclient.SUCCESS, "a move is refused: %s", reply)
+        self.old_clients.append(old)
+
     def drain(self):
         """Take what has arrived at both ends."""
-        sock = self.client.sock
+        for client in [self.client, *self.old_clients]:
+            self._drain_client(client.sock)
+        self._drain_peer()
+
+    def _drain_client(self, sock):
         sock.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             while True:
@@ -371,6 +388,8 @@ class Call:
                 elif raw[0] >> 6 == 0 and raw[:1] != b"\x80":
                     continue
                 self._note(raw, "client")
+
+    def _drain_peer(self):
         with contextlib.suppress(BlockingIOError):
             while self.peer is not None:
                 try:
@@ -424,7 +443,8 @@ class Call:
                   record["bytes_to_peer"], record["bytes_to_client"], to_peer, to_client, size)
 
     def close(self):
-        self.client.close()
+        for client in [self.client, *self.old_clients]:
+            client.close()
         if self.peer is not None:
             self.peer.close()
 
