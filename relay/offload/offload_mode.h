@@ -6,7 +6,7 @@
 
 /* What a side of the configuration says. */
 enum offload_mode {
-	OFFLOAD_AUTO, /* XDP where the driver does it natively, else TC */
+	OFFLOAD_AUTO, /* XDP where all drivers do it natively, else TC */
 	OFFLOAD_TC,
 	OFFLOAD_XDP,
 	OFFLOAD_OFF,

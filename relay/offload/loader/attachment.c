@@ -14,7 +14,6 @@
 #include <linux/if_link.h>
 
 #include "base/fail.h"
-#include "base/log.h"
 #include "relay/offload/loader/netdev.h"
 #include "relay/offload/loader/tc_filter.h"
 
@@ -58,6 +57,18 @@ bool attachment_has_tcx(int program)
 
 /* --- XDP ------------------------------------------------------------------------------------- */
 
+/*
+ * A driver drops what it cannot take from another's XDP, and nobody notices. Known once the program is there, as many
+ * make queues for it then; taken for granted where the kernel does not tell.
+ */
+static bool sends_redirected(uint32_t ifindex)
+{
+	struct netdev device;
+
+	return netdev_look(ifindex, &device) == 0 &&
+	       (device.native == NETDEV_UNKNOWN || device.takes_redirected);
+}
+
 static bool begin_xdp(struct attachment *attachment, const struct netdev *device,
 		      const struct attachment_programs *programs, char *why,
 		      size_t why_size)
@@ -85,6 +96,16 @@ static bool begin_xdp(struct attachment *attachment, const struct netdev *device
 		return fail(why, why_size,
 			    "%s: its driver refuses XDP as it is set up (%s); use tc",
 			    device->name, strerror(-link));
+	if (!sends_redirected(device->ifindex)) {
+		bpf_link_detach(link);
+		close(link);
+		return fail(why, why_size,
+			    "%s: what XDP sends by it would be lost%s; use tc",
+			    device->name,
+			    strcmp(device->kind, "veth") == 0
+				    ? ", unless GRO is on at its other end"
+				    : "");
+	}
 	attachment->kind = ATTACHMENT_XDP;
 	attachment->link = link;
 	attachment->program = programs->xdp;
@@ -131,6 +152,16 @@ static bool begin_tc(struct attachment *attachment, const struct netdev *device,
 
 /* --------------------------------------------------------------------------------------------- */
 
+enum offload_mode attachment_suits(uint32_t ifindex)
+{
+	struct netdev device;
+
+	if (netdev_look(ifindex, &device) != 0 || device.is_loopback ||
+	    !device.is_ethernet)
+		return OFFLOAD_OFF;
+	return suits_xdp(&device) ? OFFLOAD_XDP : OFFLOAD_TC;
+}
+
 bool attachment_begin(struct attachment *attachment, uint32_t ifindex,
 		      enum offload_mode wanted,
 		      const struct attachment_programs *programs, char *why,
@@ -139,9 +170,8 @@ bool attachment_begin(struct attachment *attachment, uint32_t ifindex,
 	struct netdev device;
 	int error = netdev_look(ifindex, &device);
 
+	assert(wanted == OFFLOAD_TC || wanted == OFFLOAD_XDP);
 	*attachment = (struct attachment){.ifindex = ifindex, .link = -1};
-	if (wanted == OFFLOAD_OFF)
-		return fail(why, why_size, "it is off here");
 	if (error == -ENODEV)
 		return fail(why, why_size, "there is no device %u any more", ifindex);
 	if (error != 0)
@@ -154,22 +184,9 @@ bool attachment_begin(struct attachment *attachment, uint32_t ifindex,
 		return fail(why, why_size,
 			    "%s: only Ethernet is forwarded; it stays on sockets",
 			    device.name);
-	switch (wanted) {
-	case OFFLOAD_XDP:
-		return begin_xdp(attachment, &device, programs, why, why_size);
-	case OFFLOAD_AUTO:
-		if (suits_xdp(&device)) {
-			if (begin_xdp(attachment, &device, programs, why, why_size))
-				return true;
-			log_info("%s; TC instead", why);
-		}
-		break;
-	case OFFLOAD_TC:
-	case OFFLOAD_OFF:
-	case OFFLOAD_MODE_COUNT:
-		break;
-	}
-	return begin_tc(attachment, &device, programs, why, why_size);
+	return wanted == OFFLOAD_XDP
+		       ? begin_xdp(attachment, &device, programs, why, why_size)
+		       : begin_tc(attachment, &device, programs, why, why_size);
 }
 
 void attachment_end(struct attachment *attachment)
@@ -217,19 +234,14 @@ bool attachment_is_alive(const struct attachment *attachment)
 
 bool attachment_fits(const struct attachment *attachment, enum offload_mode wanted)
 {
-	bool is_tc = attachment->kind == ATTACHMENT_TCX ||
-		     attachment->kind == ATTACHMENT_CLSACT;
-
-	switch (wanted) {
-	case OFFLOAD_AUTO:
-		return attachment->kind != ATTACHMENT_NONE;
-	case OFFLOAD_TC:
-		return is_tc;
-	case OFFLOAD_XDP:
-		return attachment->kind == ATTACHMENT_XDP;
-	case OFFLOAD_OFF:
-	case OFFLOAD_MODE_COUNT:
+	switch (attachment->kind) {
+	case ATTACHMENT_NONE:
 		break;
+	case ATTACHMENT_TCX:
+	case ATTACHMENT_CLSACT:
+		return wanted == OFFLOAD_TC;
+	case ATTACHMENT_XDP:
+		return wanted == OFFLOAD_XDP;
 	}
 	return false;
 }

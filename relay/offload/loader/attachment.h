@@ -38,10 +38,15 @@ struct attachment_programs {
 };
 
 /*
+ * What suits that device best: XDP on hardware whose driver runs it natively, if nobody else has a program
+ * there; else TC; OFF: it takes none, or there is no such device.
+ */
+enum offload_mode attachment_suits(uint32_t ifindex);
+
+/*
  * Attach to that device.
  *
- * wanted  AUTO: XDP on hardware whose driver runs it natively, if nobody else has a program there, else TC; TC; or
- *         XDP: natively, or not at all
+ * wanted  TC; or XDP: natively, or not at all, and not where redirected packets would be lost
  *
  * False with a sentence in why, and then it is of kind NONE.
  */
@@ -54,7 +59,7 @@ void attachment_end(struct attachment *attachment);
 
 /* Is it still there? A device may have gone, or an administrator may have removed it. */
 bool attachment_is_alive(const struct attachment *attachment);
-/* Is it what is wanted? */
+/* Is it what is wanted: TC or XDP? */
 bool attachment_fits(const struct attachment *attachment, enum offload_mode wanted);
 
 /* Does this kernel have tcx? program is one for TC. */

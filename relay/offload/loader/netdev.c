@@ -20,9 +20,10 @@ enum {
 	NETDEV_GENL_IFINDEX = 1,
 	NETDEV_GENL_XDP_FEATURES = 3,
 	NETDEV_GENL_ATTRIBUTES = 4,
-	/* Programs run in the driver, and may send from there. */
+	/* Programs run in the driver, may redirect from there, and may redirect to there. */
 	NETDEV_GENL_XDP_BASIC = 1 << 0,
 	NETDEV_GENL_XDP_REDIRECT = 1 << 1,
+	NETDEV_GENL_XDP_TRANSMIT = 1 << 2,
 };
 
 struct link_request {
@@ -115,9 +116,12 @@ static void note_features(void *arg, const struct nlmsghdr *message)
 	if (netlink_u32(table[NETDEV_GENL_IFINDEX]) != device->ifindex ||
 	    table[NETDEV_GENL_XDP_FEATURES] == NULL)
 		return;
-	device->native = (netlink_u64(table[NETDEV_GENL_XDP_FEATURES]) & needed) == needed
-				 ? NETDEV_NATIVE
-				 : NETDEV_NOT_NATIVE;
+
+	uint64_t features = netlink_u64(table[NETDEV_GENL_XDP_FEATURES]);
+
+	device->native = (features & needed) == needed ? NETDEV_NATIVE
+						       : NETDEV_NOT_NATIVE;
+	device->takes_redirected = (features & NETDEV_GENL_XDP_TRANSMIT) != 0;
 }
 
 /* Unknown stays unknown. */

@@ -18,6 +18,8 @@ struct netdev {
 	bool has_xdp; /* a program is attached, whoever's */
 	/* The driver runs XDP programs by itself; unknown before Linux 6.3, which does not tell. */
 	enum netdev_native { NETDEV_UNKNOWN, NETDEV_NATIVE, NETDEV_NOT_NATIVE } native;
+	/* What XDP of any device redirects to this one is sent; many drivers can once they have a program. */
+	bool takes_redirected;
 };
 
 /* 0 or -errno; -ENODEV: there is none with that index in this network namespace. */

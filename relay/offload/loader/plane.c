@@ -168,9 +168,53 @@ static struct attachment *find_attachment(struct plane *plane, uint32_t ifindex)
 	return NULL;
 }
 
-/* End those that are not wanted, not as they are, or not there any more. */
+/*
+ * What AUTO is. XDP only if all devices have it: what it cannot send by XDP passes up to sockets, not to TC.
+ * Once one has TC, it stays TC until it is detached; another try would interrupt it.
+ */
+static enum offload_mode choose_auto(struct plane *plane,
+				     const struct loader_device *wanted, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct attachment *attachment =
+			find_attachment(plane, wanted[i].ifindex);
+
+		if (wanted[i].mode == OFFLOAD_TC)
+			return OFFLOAD_TC;
+		if (wanted[i].mode != OFFLOAD_AUTO)
+			continue;
+		if (attachment != NULL
+			    ? attachment_fits(attachment, OFFLOAD_TC)
+			    : attachment_suits(wanted[i].ifindex) == OFFLOAD_TC)
+			return OFFLOAD_TC;
+	}
+	return OFFLOAD_XDP;
+}
+
+static enum offload_mode mode_of(const struct loader_device *wanted,
+				 enum offload_mode by_itself)
+{
+	return wanted->mode == OFFLOAD_AUTO ? by_itself : (enum offload_mode)wanted->mode;
+}
+
+static void end_dead(struct plane *plane)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plane->attachment_count; i++) {
+		struct attachment *attachment = &plane->attachments[i];
+
+		if (attachment_is_alive(attachment))
+			plane->attachments[kept++] = *attachment;
+		else
+			end_attachment(attachment);
+	}
+	plane->attachment_count = kept;
+}
+
+/* End those that are not wanted, or not as they are. */
 static void end_others(struct plane *plane, const struct loader_device *wanted,
-		       size_t count)
+		       size_t count, enum offload_mode by_itself)
 {
 	size_t kept = 0;
 
@@ -180,8 +224,7 @@ static void end_others(struct plane *plane, const struct loader_device *wanted,
 			find_wanted(wanted, count, attachment->ifindex);
 
 		if (device != NULL &&
-		    attachment_fits(attachment, (enum offload_mode)device->mode) &&
-		    attachment_is_alive(attachment))
+		    attachment_fits(attachment, mode_of(device, by_itself)))
 			plane->attachments[kept++] = *attachment;
 		else
 			end_attachment(attachment);
@@ -189,37 +232,55 @@ static void end_others(struct plane *plane, const struct loader_device *wanted,
 	plane->attachment_count = kept;
 }
 
-static void use_device(struct plane *plane, const struct loader_device *wanted,
+/* False: it cannot be attached; why is in the answer. */
+static bool use_device(struct plane *plane, uint32_t ifindex, enum offload_mode mode,
 		       struct loader_device *answer)
 {
-	struct attachment *attachment = find_attachment(plane, wanted->ifindex);
+	struct attachment *attachment = find_attachment(plane, ifindex);
 
-	*answer = (struct loader_device){.ifindex = wanted->ifindex, .mode = OFFLOAD_OFF};
+	*answer = (struct loader_device){.ifindex = ifindex, .mode = OFFLOAD_OFF};
+	if (mode == OFFLOAD_OFF)
+		return fail(answer->why, sizeof(answer->why), "it is off here");
 	if (attachment == NULL) {
 		assert(plane->attachment_count < OFFLOAD_DEVICES_MAX);
 		attachment = &plane->attachments[plane->attachment_count];
-		if (!attachment_begin(attachment, wanted->ifindex,
-				      (enum offload_mode)wanted->mode, &plane->programs,
-				      answer->why, sizeof(answer->why))) {
-			log_info("%s", answer->why);
-			return;
-		}
+		if (!attachment_begin(attachment, ifindex, mode, &plane->programs,
+				      answer->why, sizeof(answer->why)))
+			return false;
 		plane->attachment_count++;
 		log_info("%s: attached, %s", attachment->name,
 			 attachment_kind_name(attachment->kind));
 	}
 	answer->mode = attachment->kind == ATTACHMENT_XDP ? OFFLOAD_XDP : OFFLOAD_TC;
 	answer->is_tcx = attachment->kind == ATTACHMENT_TCX;
+	return true;
+}
+
+/* False: one that may have TC as well cannot have XDP. */
+static bool use_all(struct plane *plane, const struct loader_device *wanted, size_t count,
+		    enum offload_mode by_itself, struct loader_device *answer)
+{
+	end_others(plane, wanted, count, by_itself);
+	assert(plane->attachment_count <= count);
+	for (size_t i = 0; i < count; i++) {
+		if (use_device(plane, wanted[i].ifindex, mode_of(&wanted[i], by_itself),
+			       &answer[i]))
+			continue;
+		log_info("%s", answer[i].why);
+		if (wanted[i].mode == OFFLOAD_AUTO && by_itself == OFFLOAD_XDP &&
+		    attachment_suits(wanted[i].ifindex) != OFFLOAD_OFF)
+			return false;
+	}
+	return true;
 }
 
 void plane_use(struct plane *plane, const struct loader_device *wanted, size_t count,
 	       struct loader_device *answer)
 {
 	assert(count <= OFFLOAD_DEVICES_MAX);
-	end_others(plane, wanted, count);
-	assert(plane->attachment_count <= count);
-	for (size_t i = 0; i < count; i++)
-		use_device(plane, &wanted[i], &answer[i]);
+	end_dead(plane);
+	if (!use_all(plane, wanted, count, choose_auto(plane, wanted, count), answer))
+		use_all(plane, wanted, count, OFFLOAD_TC, answer);
 }
 
 void plane_count(const struct plane *plane, size_t *devices, size_t *flows)

@@ -9,6 +9,7 @@ Needs root outside of user namespaces, as the kernel wants for BPF.
 import contextlib
 import mmap
 import os
+import platform
 import re
 import signal
 import socket
@@ -40,10 +41,12 @@ def eventually(condition, text, seconds=15):
         time.sleep(0.05)
 
 
-def add_veth(name="va", peer="vb"):
+def add_veth(name="va", peer="vb", gro="on"):
+    """With GRO at its other end, a veth takes what XDP sends."""
     run("ip", "link", "add", name, "type", "veth", "peer", "name", peer)
     for device in (name, peer):
         run("ip", "link", "set", device, "up")
+        run("ethtool", "-K", device, "gro", gro)
 
 
 def index(name):
@@ -155,6 +158,23 @@ def says_why_not():
                               (gone, "no device %d" % gone)):
             mode, _, why = answer.devices[ifindex]
             check(mode == OFF and want in why, "device %d: %d, %r", ifindex, mode, why)
+        relay.close()
+
+
+def loses_nothing_by_xdp():
+    """A veth whose other end has no GRO drops what XDP sends, and the kernel says so since 6.3."""
+    if tuple(int(part) for part in platform.release().split(".")[:2]) < (6, 3):
+        return
+    add_veth(gro="off")
+    with running() as loader:
+        relay, answer = opened(loader, [("va", XDP)])
+        answer.drop()
+        mode, _, why = answer.devices[index("va")]
+        check(mode == OFF and "would be lost, unless GRO is on" in why, "%d, %r", mode, why)
+        check(programs("va") == NOTHING, "it has %r", programs("va"))
+        run("ethtool", "-K", "vb", "gro", "on")
+        answer = relay.use([(index("va"), XDP)])
+        check(answer.devices[index("va")][0] == XDP, "with GRO: %r", answer.devices)
         relay.close()
 
 
@@ -474,7 +494,7 @@ def checks_the_machine():
           refused.returncode, refused.stderr)
 
 
-STEPS = (attaches_and_detaches, changes_devices, says_why_not, devices_come_back,
+STEPS = (attaches_and_detaches, changes_devices, says_why_not, loses_nothing_by_xdp, devices_come_back,
          keeps_flows_for_a_while, loader_is_killed, others_stay, one_relay_at_a_time,
          other_namespace, one_loader_at_a_time, hostile, has_three_capabilities, checks_the_machine)
 

@@ -5,6 +5,7 @@ unit_programs += \
 	tests/unit/offload/test_flows \
 	tests/unit/offload/test_offload \
 	tests/unit/offload/test_pairs \
+	tests/unit/offload/test_plane \
 	tests/unit/offload/test_plane_devices \
 	tests/unit/offload/test_relays \
 	tests/unit/offload/test_route_asker \
@@ -15,6 +16,9 @@ tests_unit_offload_test_flow_table_LDADD = libbase.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flows_LDADD = libmsclient.a libturnclient.a libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_offload_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_plane_devices_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
+tests_unit_offload_test_plane_SOURCES = tests/unit/offload/test_plane.c \
+	relay/offload/loader/plane.c
+tests_unit_offload_test_plane_LDADD = libbase.a $(CHECK_LIBS) $(SYSTEMD_LIBS)
 tests_unit_offload_test_relays_SOURCES = tests/unit/offload/test_relays.c \
 	relay/offload/loader/relays.c
 tests_unit_offload_test_relays_LDADD = $(RELAY_LIBS) $(CHECK_LIBS)
