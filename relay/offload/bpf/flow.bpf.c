@@ -245,6 +245,8 @@ static __always_inline int tc_relay(struct __sk_buff *skb, bool v6)
 	if (data + headers_of(v6) > end || !sum_excess(data, end, &packet, v6, &excess))
 		return FLOW_UP_FAILED;
 	result = verdict_charge(&packet, &verdict);
+	if (result == VERDICT_LOST)
+		return -TC_ACT_SHOT;
 	if (result != VERDICT_GOES)
 		return result;
 
@@ -319,6 +321,8 @@ static __always_inline int xdp_relay(struct xdp_md *xdp, bool v6)
 	    (growth > 0 && bpf_xdp_adjust_head(xdp, -growth) != 0))
 		return FLOW_UP_FAILED;
 	result = verdict_charge(&packet, &verdict);
+	if (result == VERDICT_LOST)
+		return -XDP_DROP;
 	if (result != VERDICT_GOES) {
 		if (growth > 0)
 			bpf_xdp_adjust_head(xdp, growth);

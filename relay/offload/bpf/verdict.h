@@ -49,6 +49,9 @@ const volatile __u32 bucket_mask;
 
 enum {
 	VERDICT_GOES = FLOW_UP_COUNT, /* otherwise a reason of enum flow_up */
+	VERDICT_LOST =
+		FLOW_UP_COUNT +
+		2, /* neither: counted by the first flow, and the second is closed */
 	/*
 	 * Longest payload that is moved to make room or to close it. A device that takes longer frames
 	 * than usual is rare, and media in such frames rarer.
@@ -186,6 +189,9 @@ static __always_inline int judge(const struct packet *packet, bool v6,
 		return FLOW_UP_NO_FLOW;
 	if (now_ns >= flow->deadline_ns)
 		return FLOW_UP_EXPIRED;
+	/* From a relayed address of ours, and by a device: the system will refuse it. */
+	if ((flow->flags & FLOW_SECOND) != 0)
+		return FLOW_UP_NO_FLOW;
 	if ((flow->flags & FLOW_RAW) != 0 && (packet->first & 0x80) == 0)
 		return FLOW_UP_CONTROL;
 	verdict->first = verdict->flow = flow;
@@ -241,8 +247,8 @@ static __always_inline bool charge(struct flow *flow, __u32 bytes)
 
 /*
  * The packet is about to be changed and sent; call it when nothing else can fail. Of two flows either may be
- * closed in this very moment: if it is the second, the packet passes up although the first has counted it,
- * and counts there once more.
+ * closed in this very moment. If it is the second, the first has counted the packet, and to pass it up would
+ * count it there again: it is lost, as on sockets when the second allocation ends between the two.
  */
 static __always_inline int verdict_charge(const struct packet *packet,
 					  const struct verdict *verdict)
@@ -252,10 +258,10 @@ static __always_inline int verdict_charge(const struct packet *packet,
 	if (!has_credit(first, packet->body) ||
 	    (flow != first && !has_credit(flow, verdict->charged)))
 		return FLOW_UP_NO_CREDIT;
-	if (!charge(first, packet->body) ||
-	    (flow != first && !charge(flow, verdict->charged)))
+	if (!charge(first, packet->body))
 		return FLOW_UP_EXPIRED;
-	return VERDICT_GOES;
+	return flow == first || charge(flow, verdict->charged) ? VERDICT_GOES
+							       : VERDICT_LOST;
 }
 
 #endif

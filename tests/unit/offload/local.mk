@@ -37,3 +37,5 @@ libprogrambed_a_SOURCES = tests/unit/offload/program_bed.c tests/unit/offload/pr
 tests_unit_offload_test_flow_packets_LDADD = libprogrambed.a $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_program_LDADD = $(FLOW_PROGRAM_LIBS) $(CHECK_LIBS)
 tests_unit_offload_test_flow_of_LDADD = libfixture.a libstate.a $(RELAY_LIBS) $(CHECK_LIBS)
+
+include tests/unit/offload/parity.mk

@@ -27,6 +27,7 @@ START_TEST(tables_are_mapped_whole_and_zero)
 {
 	char why[256] = "";
 	struct flow_program *program = flow_program_load(64, why, sizeof(why));
+	size_t not_zero = 0;
 
 	ck_assert_msg(program != NULL, "%s", why);
 	ck_assert_int_ge(flow_program_tc(program), 0);
@@ -41,7 +42,8 @@ START_TEST(tables_are_mapped_whole_and_zero)
 			     flow_program_table(program, (enum flow_program_table)i), 0);
 		ck_assert_ptr_ne(bytes, MAP_FAILED);
 		for (size_t at = 0; at < sizes[i]; at++)
-			ck_assert_uint_eq(bytes[at], 0);
+			not_zero += bytes[at] != 0;
+		ck_assert_uint_eq(not_zero, 0);
 		munmap(bytes, size);
 	}
 	flow_program_free(program);
