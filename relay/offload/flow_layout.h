@@ -105,7 +105,7 @@ struct flow {
 	__u16 hop;      /* index of struct flow_hop; not with FLOW_AGAIN */
 	__u32 owner;    /* the worker's own; the program does not look */
 	__u32 reserved[4];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(8))); /* in the table at 64: its size, and a page */
 
 /*
  * Where packets from one address of ours to one destination leave: a device, and whom of that link they are
@@ -170,7 +170,7 @@ enum flow_up {
 struct flow_counts {
 	__u64 packets; /* forwarded */
 	__u64 ups[FLOW_UP_COUNT];
-} __attribute__((aligned(64)));
+} __attribute__((aligned(8)));
 
 /*
  * Where a key belongs: buckets is a power of two; the bucket is the hash below it, the tag the high half
