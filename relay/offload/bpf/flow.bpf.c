@@ -213,7 +213,7 @@ static __always_inline int tc_send(const struct verdict *verdict, bool v6)
 	return (int)bpf_redirect_neigh(hop->ifindex, &next, sizeof(next), 0);
 }
 
-/* TC_ACT_REDIRECT as a positive number, or a reason less FLOW_UP_COUNT and one, or below: not ours. */
+/* Less than 0: what the program returns, with the other sign. Else why not. */
 static __always_inline int tc_relay(struct __sk_buff *skb, bool v6)
 {
 	struct packet packet = {0};
@@ -261,7 +261,7 @@ static __always_inline int tc_relay(struct __sk_buff *skb, bool v6)
 	end = (void *)(long)skb->data_end;
 	__sum16 check = new_check(&packet, &verdict, excess, v6, partial);
 	write_headers(data + sizeof(struct ethhdr), end, &verdict, v6, check,
-		      (__u32)counts_of_cpu(cpu)->packets);
+		      identification(cpu));
 	count_forwarded(cpu);
 	if (skb->len != frame)
 		bpf_skb_change_tail(skb, frame, 0);
@@ -343,7 +343,7 @@ static __always_inline int xdp_relay(struct xdp_md *xdp, bool v6)
 	__u32 cpu = bpf_get_smp_processor_id();
 	write_headers(ethernet + 1, end, &verdict, v6,
 		      new_check(&packet, &verdict, excess, v6, false),
-		      (__u32)counts_of_cpu(cpu)->packets);
+		      identification(cpu));
 	count_forwarded(cpu);
 	int trailer = (int)(length + (__u32)growth - headers_of(v6) - verdict.length);
 	if (trailer > 0)

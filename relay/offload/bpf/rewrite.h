@@ -67,12 +67,8 @@ static __always_inline __sum16 new_check(const struct packet *packet,
 	return check != 0 ? check : 0xFFFF;
 }
 
-/*
- * Without DF, as the sockets of the relay send, so it needs an identification that repeats late (RFC 6864
- * section 4.3): of one flow on one CPU after 65536 packets of that CPU.
- */
 static __always_inline void write_ipv4(struct iphdr *ip, const struct verdict *verdict,
-				       __u32 count)
+				       __u16 id)
 {
 	const struct flow *flow = verdict->flow;
 	__u32 words[5];
@@ -80,7 +76,7 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct verdict *v
 	words[0] =
 		bpf_htonl(0x45000000 | (__u32)verdict->tos << 16 |
 			  (__u32)(sizeof(*ip) + sizeof(struct udphdr) + verdict->length));
-	words[1] = bpf_htonl(((count * 0x9E37 ^ verdict->label) & 0xFFFF) << 16);
+	words[1] = bpf_htonl((__u32)(id ^ (__u16)verdict->label) << 16);
 	words[2] = bpf_htonl((__u32)verdict->hop_limit << 24 | IPPROTO_UDP << 16);
 	__builtin_memcpy(&words[3], flow->from, 4);
 	__builtin_memcpy(&words[4], flow->to, 4);
@@ -114,7 +110,7 @@ static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct verdict 
  */
 static __always_inline bool write_headers(void *ip, void *end,
 					  const struct verdict *verdict, bool v6,
-					  __sum16 check, __u32 count)
+					  __sum16 check, __u16 id)
 {
 	struct udphdr *udp = ip + ip_header_of(v6);
 	__be16 *channel = (__be16 *)(udp + 1);
@@ -130,7 +126,7 @@ static __always_inline bool write_headers(void *ip, void *end,
 	if (v6)
 		write_ipv6(ip, verdict);
 	else
-		write_ipv4(ip, verdict, count);
+		write_ipv4(ip, verdict, id);
 	udp->source = verdict->flow->from_port;
 	udp->dest = verdict->flow->to_port;
 	udp->len = bpf_htons((__u16)(sizeof(*udp) + verdict->length));

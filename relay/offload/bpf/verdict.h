@@ -49,9 +49,8 @@ const volatile __u32 bucket_mask;
 
 enum {
 	VERDICT_GOES = FLOW_UP_COUNT, /* otherwise a reason of enum flow_up */
-	VERDICT_LOST =
-		FLOW_UP_COUNT +
-		2, /* neither: counted by the first flow, and the second is closed */
+	/* Neither: the first flow has counted it, and the second is closed. */
+	VERDICT_LOST = PACKET_IS_NOT_OURS + 1,
 	/*
 	 * Longest payload that is moved to make room or to close it. A device that takes longer frames
 	 * than usual is rare, and media in such frames rarer.
@@ -98,6 +97,15 @@ static __always_inline void count_up(int reason)
 static __always_inline void count_forwarded(__u32 cpu)
 {
 	count_word(cpu, 0);
+}
+
+/*
+ * Of the next packet of this CPU: not again for 65536 of them, and in another order on another CPU. What leaves
+ * without DF, as the relay's sockets send, may be fragmented, so it has to repeat late (RFC 6864 section 4.3).
+ */
+static __always_inline __u16 identification(__u32 cpu)
+{
+	return (__u16)(((__u32)counts_of_cpu(cpu)->packets + cpu * 0x3779) * 0x9E37);
 }
 
 static __always_inline bool keys_equal(const struct flow_key *a, const struct flow_key *b)
@@ -189,9 +197,6 @@ static __always_inline int judge(const struct packet *packet, bool v6,
 		return FLOW_UP_NO_FLOW;
 	if (now_ns >= flow->deadline_ns)
 		return FLOW_UP_EXPIRED;
-	/* From a relayed address of ours, and by a device: the system will refuse it. */
-	if ((flow->flags & FLOW_SECOND) != 0)
-		return FLOW_UP_NO_FLOW;
 	if ((flow->flags & FLOW_RAW) != 0 && (packet->first & 0x80) == 0)
 		return FLOW_UP_CONTROL;
 	verdict->first = verdict->flow = flow;

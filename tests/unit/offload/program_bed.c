@@ -155,9 +155,10 @@ void program_bed_run(struct program_bed *bed, enum program_kind kind, const void
 	result->len = attr.test.data_size_out;
 	result->goes = xdp ? result->code == XDP_TX || result->code == XDP_REDIRECT
 			   : result->code == TC_ACT_REDIRECT;
-	ck_assert_msg(result->goes ||
+	result->is_lost = result->code == (xdp ? XDP_DROP : (uint32_t)TC_ACT_SHOT);
+	ck_assert_msg(result->goes || result->is_lost ||
 			      result->code == (xdp ? XDP_PASS : (uint32_t)TC_ACT_UNSPEC),
-		      "it is dropped: %u", result->code);
+		      "code %u", result->code);
 
 	struct flow_counts after = sum_of(bed);
 	uint64_t counted = after.packets - before.packets;

@@ -27,6 +27,7 @@ struct program_bed {
 
 struct program_result {
 	bool goes;       /* it leaves, as bytes; else it passes up */
+	bool is_lost;    /* or neither: the second of two flows was closed */
 	enum flow_up up; /* why; FLOW_UP_COUNT: counted nowhere, so not ours, or it goes */
 	uint32_t code;   /* TC_ACT_* or XDP_* */
 	size_t len;

@@ -207,13 +207,13 @@ static void run(enum program_kind kind, const struct spec *spec)
 }
 
 /* It passes up for that reason; the IP packet is as it came. */
-#define PASSES_UP(len_, want)                                                       \
-	do {                                                                        \
-		ck_assert_msg(!result.goes && result.up == (want),                  \
-			      "goes %d, reason %d, not %d", result.goes, result.up, \
-			      (want));                                              \
-		ck_assert_uint_ge(result.len, len_);                                \
-		ck_assert_mem_eq(result.bytes, frame, len_);                        \
+#define PASSES_UP(len_, want)                                                         \
+	do {                                                                          \
+		ck_assert_msg(!result.goes && !result.is_lost && result.up == (want), \
+			      "goes %d, reason %d, not %d", result.goes, result.up,   \
+			      (want));                                                \
+		ck_assert_uint_ge(result.len, len_);                                  \
+		ck_assert_mem_eq(result.bytes, frame, len_);                          \
 	} while (0)
 
 /* It leaves as spec says, but for what only the program knows. */
@@ -752,6 +752,14 @@ START_TEST(second_flow_decides_as_well)
 	b->hop = 8;
 	passes_up(ways[_i].kind, FLOW_UP_NO_WAY);
 	b->hop = 7;
+	/* Closed while the packet is between the two. */
+	b->counted = FLOW_CLOSED;
+	run(ways[_i].kind, &in);
+	ck_assert(result.is_lost && result.up == FLOW_UP_COUNT);
+	ck_assert_uint_eq(a->counted, FLOW_PACKET + 20);
+	b->counted = a->counted = 0;
+	a->credit = 1000;
+	b->credit = 20;
 	/* 61 hops left: two here, and none for the first. */
 	a->flags |= FLOW_DECREMENTS;
 	b->flags |= FLOW_DECREMENTS;
