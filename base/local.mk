@@ -12,6 +12,7 @@ libbase_a_SOURCES = \
 	base/tls_error.c base/tls_error.h \
 	base/udp/steering.c base/udp/steering.h \
 	base/udp/udp_batch.c base/udp/udp_batch.h \
+	base/udp/udp_calls.h \
 	base/udp/udp_errors.c base/udp/udp_errors.h \
 	base/udp/udp_queue.c base/udp/udp_queue.h \
 	base/units.c base/units.h \

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/sockaddr.h"
+#include "base/udp/udp_calls.h"
 
 #ifndef UDP_GRO
 #define UDP_GRO 104
@@ -78,7 +79,7 @@ unsigned udp_batch_receive(struct udp_batch *batch, int fd, unsigned max)
 	assert(max > 0 && max <= udp_batch_room(batch));
 	reset(batch);
 
-	int count = recvmmsg(fd, batch->messages + batch->first, max, 0, NULL);
+	int count = udp_call_recvmmsg(fd, batch->messages + batch->first, max);
 	if (count > 0)
 		batch->used = (unsigned)count;
 	return batch->used;
@@ -93,7 +94,7 @@ unsigned udp_batch_receive_one(struct udp_batch *batch, int fd)
 	struct mmsghdr *message = &batch->messages[batch->first];
 	make_ready(batch, batch->first);
 	message->msg_hdr.msg_flags = 0;
-	ssize_t len = recvmsg(fd, &message->msg_hdr, 0);
+	ssize_t len = udp_call_recvmsg(fd, &message->msg_hdr);
 	message->msg_len = (unsigned)len;
 	batch->used = 1;
 	return len >= 0;

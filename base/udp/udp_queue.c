@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/sockaddr.h"
+#include "base/udp/udp_calls.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -39,7 +40,7 @@ static int send_message(int fd, const struct msghdr *message)
 	 * other error comes again. Whoever forges such errors may well hit more than one call.
 	 */
 	for (int i = 0; i < SEND_TRIES; i++) {
-		if (sendmsg(fd, message, 0) >= 0)
+		if (udp_call_sendmsg(fd, message) >= 0)
 			return 0;
 		if (errno == EAGAIN)
 			break;
@@ -95,8 +96,8 @@ static unsigned send_each(struct udp_queue *queue, const struct udp_run *run)
 	for (unsigned i = 0; i < run->count; i++, pieces += run->pieces) {
 		/* sendto() is cheaper for the one datagram of one piece that most are. */
 		if (run->pieces == 1 && !has_fields(run) &&
-		    sendto(queue->fd, pieces->iov_base, pieces->iov_len, 0,
-			   message->msg_name, message->msg_namelen) >= 0) {
+		    udp_call_sendto(queue->fd, pieces->iov_base, pieces->iov_len,
+				    message->msg_name, message->msg_namelen) >= 0) {
 			sent++;
 			continue;
 		}
@@ -168,7 +169,8 @@ static unsigned send_messages(struct udp_queue *queue, unsigned first, unsigned 
 	unsigned sent = 0;
 
 	while (first < end) {
-		int done = sendmmsg(queue->fd, &queue->messages[first], end - first, 0);
+		int done = udp_call_sendmmsg(queue->fd, &queue->messages[first],
+					     end - first);
 
 		for (int i = 0; i < done; i++)
 			sent += queue->runs[first++].count;
