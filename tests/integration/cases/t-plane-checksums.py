@@ -187,6 +187,25 @@ def through_tunnel():
     kernel_plane.Testbed = plain
 
 
+class Receiving(kernel_plane.Testbed):
+    """What XDP sends by a veth arrives only where GRO is on."""
+
+    def make_network(self):
+        super().make_network()
+        for part in ("client", "peer"):
+            subprocess.run(["ip", "netns", "exec", self.names[part], "ethtool", "-K", "eth0", "gro", "on"],
+                           check=True, capture_output=True, timeout=20)
+
+
+def by_xdp():
+    plain, kernel_plane.Testbed = kernel_plane.Testbed, Receiving
+    with kernel_plane.testbed(offload="xdp", checksum_offload=False) as bed:
+        programs = {device["program"] for device in bed.plane()["devices"]}
+        check(programs == {"xdp"}, "programs: %s", programs)
+        run(bed, [bed.call(), bed.call(v6=True), bed.call(dialect="ms")], False, False, "peer")
+    kernel_plane.Testbed = plain
+
+
 def main():
     kernel_plane.begin()
     for options in ({}, {"attach": "clsact"}):
@@ -202,6 +221,7 @@ def main():
                 tx(bed, "peer", "far0", router_on)
                 run(bed, calls, ends_on, relay_on, "far")
     through_tunnel()
+    by_xdp()
 
 
 main()
