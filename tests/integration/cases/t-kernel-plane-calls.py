@@ -191,9 +191,9 @@ def limits(bed):
     bed.ctl("reload")
     below, above = bed.call(), bed.call()
     bed.until_offloaded(below, above)
-    time.sleep(1)
+    below.run(1.0, 50, 1000)	# 0.8 Mbit/s; its credit follows
     before = bed.forwarded()
-    below.run(3.0, 50, 1000)	# 0.8 Mbit/s
+    below.run(3.0, 50, 1000)
     below.check_whole("below its limit")
     mostly_forwarded(bed, before, 2 * 3 * 50, "below its limit")
 

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # timeout: 240
 # slow: waits for an allocation to expire
-"""Whatever ends an allocation, or takes a peer's permission away, ends what the kernel forwards for it:
-within a second, while client and peer go on sending. The record says packet by packet what has
-arrived."""
+"""Whatever ends an allocation, the end of the relay too, or refuses its peer, ends what the kernel forwards
+for it: within a second, while client and peer go on sending. The record says packet by packet what
+has arrived."""
 
+import re
+import threading
 import time
 
 import lib  # adds ../lib to the path
@@ -43,9 +45,8 @@ class Ending:
 
     def check_stopped(self, what):
         self.call.settle()
-        check(self.call.arrived() == self.after, "%s: %s packets arrived later than %.0f s after it: %s",
-              what, tuple(n - m for n, m in zip(self.call.arrived(), self.after)), STOPS_S,
-              self.bed.plane())
+        check(self.call.arrived() == self.after, "%s: %s packets arrived later than %.0f s after it",
+              what, tuple(n - m for n, m in zip(self.call.arrived(), self.after)), STOPS_S)
 
 
 def release(call):
@@ -92,6 +93,26 @@ def permitted(bed, others):
     print("%-22s %5d and %5d" % ("policy", *call.arrived()), flush=True)
 
 
+def stopped(bed):
+    """SIGTERM, for the relay."""
+    call = bed.call()
+    bed.until_offloaded(call)
+    wrong = []
+    stop = threading.Thread(target=lambda: wrong.extend(bed.server.stop()))
+    ending = Ending(bed, call, lambda _: stop.start())
+    stop.join()
+    check(not wrong, "the relay did not stop well: %s", wrong)
+    ending.check_stopped("stopped")
+    line = re.findall("allocation ended .*RELAYED=%s:%d .*" % call.relayed, bed.server.log())
+    check(len(line) == 1 and line[0].endswith("REASON=shutdown"), "in the log: %s", line)
+    call.check_record({"%s_%s" % (unit, way): int(re.search("%s_%s=([0-9]+)" % (unit, way.upper()),
+                                                           line[0], re.IGNORECASE).group(1))
+                       for unit in ("packets", "bytes") for way in ("to_peer", "to_client")})
+    bed.until(lambda: all("%s: detached" % device in bed.loader_log() for device in ("in0", "out0")),
+              "the loader has detached its programs")
+    print("%-22s %5d and %5d" % ("stopped", *call.arrived()), flush=True)
+
+
 def main():
     kernel_plane.begin()
     began = time.monotonic()
@@ -134,6 +155,7 @@ def main():
               record["duration_ms"])
         expiring.check_record(record)
         bed.until(lambda: bed.flows() == 0, "all flows are gone")
+        stopped(bed)
     print("everything that ended stopped within %.0f s, and its record is exact (%.0f s)"
           % (STOPS_S, time.monotonic() - began))
 

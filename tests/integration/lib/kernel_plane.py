@@ -50,6 +50,7 @@ PEERS, PEERS6 = ("10.77.2.2", "10.77.2.3"), ("fd77:2::2", "fd77:2::3")
 PORT = 3478
 CHANNEL = 0x4000
 HOT_S = 5
+SO_RCVBUFFORCE = 33
 HEADER = struct.Struct("!cIQ")	# who, number, of which call
 
 
@@ -213,9 +214,17 @@ class Testbed:
     def until(self, condition, text, seconds=10):
         until = time.monotonic() + seconds
         while not condition():
-            check(time.monotonic() < until, "not within %d s: %s\n%s\n%s", seconds, text,
-                  self.plane(), self.loader_log())
+            if time.monotonic() > until:
+                self.fail("not within %d s: %s" % (seconds, text))
             time.sleep(0.05)
+
+    def fail(self, text):
+        """With what the kernel plane says, if the relay still answers."""
+        try:
+            text += "\n%s" % self.plane()
+        except OSError as error:
+            text += "\n%s" % error
+        raise SystemExit("FAIL: %s\n%s" % (text, self.loader_log()))
 
     def until_on(self):
         self.until(self.is_on, "the kernel plane is on")
@@ -230,8 +239,8 @@ class Testbed:
             sent = sum(sum(call.sent.values()) for call in calls) - before[1]
             if self.forwarded() - before[0] >= sent * 9 // 10:
                 return
-            check(time.monotonic() < until, "not offloaded within %d s: %s\n%s", HOT_S,
-                  self.plane(), self.loader_log())
+            if time.monotonic() > until:
+                self.fail("not offloaded within %d s" % HOT_S)
 
     def start(self, relay_options=None, loader=True):
         if loader:
@@ -291,7 +300,7 @@ class Call:
             turnclient_mobility.Client if mobile else turnclient.Client
         with bed.within("client"):
             self.client = kind(server, "udp", name, password)
-        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.client.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         attrs = []
         if dialect == "ietf" and v6:
             attrs.append(turnclient.family_attr(2))
@@ -305,7 +314,7 @@ class Call:
             with bed.within("peer"):
                 self.peer = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET,
                                           socket.SOCK_DGRAM)
-            self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            self.peer.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
             self.peer.bind(((PEERS6 if v6 else PEERS)[peer], 0))
             self.peer.setblocking(False)
             self.peer_addr = self.peer.getsockname()[:2]
@@ -358,7 +367,7 @@ class Call:
         old = self.client
         with self.bed.within("client"):
             self.client = turnclient_mobility.Client(old.server, "udp", old.user, old.password)
-        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.client.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
         reply = self.client.come(old)
         check(reply.cls == turnclient.SUCCESS, "a move is refused: %s", reply)
         self.old_clients.append(old)
