@@ -139,6 +139,20 @@ static void release_hop(const struct flows *flows, const struct flow *flow)
 		offload_hop_release(flows->offload, flow->hop);
 }
 
+/* Its devices may have lost their programs, or are not to be used any more. */
+static bool has_way(const struct flows *flows, const struct flow *flow)
+{
+	struct flow again = {
+		.key = flow->key, .family = flow->family, .flags = flow->flags};
+
+	memcpy(again.from, flow->from, sizeof(again.from));
+	memcpy(again.to, flow->to, sizeof(again.to));
+	if (!find_hop(flows, &again))
+		return false;
+	release_hop(flows, &again);
+	return true;
+}
+
 /* Put that direction in force, if there is a way for it. */
 static void put(struct flows *flows, struct allocation *al, struct pair *pair,
 		enum direction direction, const struct flow *wanted, uint64_t now_ms)
@@ -286,6 +300,7 @@ static void bring_up_to_date(struct flows *flows, struct allocation *al,
 	for (unsigned i = 0; i < DIRECTIONS; i++) {
 		if (pair->flows[i] != FLOW_NONE &&
 		    (!flow_says(flow_at(flows, pair->flows[i]), wanted[i]) ||
+		     !has_way(flows, flow_at(flows, pair->flows[i])) ||
 		     (i == TO_CLIENT && pair->paid != is->to_client_is_paid)))
 			end_flow(flows, al, pair, i, now_ms);
 	}
@@ -602,8 +617,11 @@ void flows_change_table(struct flows *flows, uint64_t now_ms)
 	struct flow_table *table = offload_table(flows->offload);
 	struct allocation_table *allocations = flows->turn->table;
 
-	if (table == flows->table)
+	if (table == flows->table) {
+		if (table != NULL)
+			flows_use(flows, now_ms);
 		return;
+	}
 	while (flows->pairs.count > 0)
 		end_pair(flows, flows->pairs.count - 1, now_ms);
 	hot_release(&flows->turn->hot);

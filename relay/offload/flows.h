@@ -44,7 +44,7 @@ void flows_free(struct flows *flows); /* NULL is allowed; flows stay in force */
 /*
  * offload_table() may be another than before. All flows in the one before end, and are counted. In the new one
  * there may be flows of a process before: those of our allocations that still say what flow_of() says are
- * taken up, and what they have carried is counted.
+ * taken up, and what they have carried is counted. If it is the same, devices have changed, and all flows are judged again.
  */
 void flows_change_table(struct flows *flows, uint64_t now_ms);
 

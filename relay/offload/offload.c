@@ -365,6 +365,8 @@ static void devices_changed(void *arg)
 		plane_devices_ask(&offload->devices, &message);
 		loader_link_send(offload->link, &message);
 		watch_routes(offload);
+		/* What came or left by one that is not wanted any more ends now. */
+		tell_workers(offload);
 		return;
 	}
 	/* What was asked before is no longer what is wanted. */

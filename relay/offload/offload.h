@@ -54,7 +54,7 @@ void offload_turn(struct offload *offload, bool on);
 
 /*
  * The table in use; NULL: none, or turned off. Any thread. It changes at most from NULL to one and back.
- * Main's loop calls fn after each change. When it has become NULL, the table before is there until fn has
+ * Main's loop calls fn after each change, and with the same table when devices have changed. When it has become NULL, the table before is there until fn has
  * returned, by when no worker uses it any more; what its flows carried can be counted until then.
  */
 struct flow_table *offload_table(const struct offload *offload);

@@ -452,11 +452,12 @@ START_TEST(a_reload_is_followed)
 	UNTIL(__atomic_load_n(&loader.told, __ATOMIC_SEQ_CST) == 1);
 	ck_assert_uint_eq(loader.last.devices[0].mode, OFFLOAD_TC);
 	ck_assert_uint_eq(settings().relay_port_last, 50019);
-	ck_assert_uint_eq(changes, 0);
+	/* Workers judge what came or left by a device that may not be one any more. */
+	ck_assert(seen != NULL && seen == offload_table(offload) && changes == 1);
 	wanted.modes[SIDE_OUTSIDE] = OFFLOAD_OFF;
 	wanted.modes[SIDE_INSIDE] = OFFLOAD_OFF;
 	offload_use(offload, &wanted);
-	ck_assert(seen == NULL && changes == 1);
+	ck_assert(seen == NULL && changes == 2);
 	ck_assert(strstr(view().why, "off on both sides") != NULL);
 	wanted.modes[SIDE_OUTSIDE] = OFFLOAD_AUTO;
 	wanted.flows = PLACES; /* other tables */
