@@ -71,14 +71,7 @@ void program_bed_open(struct program_bed *bed, uint32_t buckets)
 		.hops = map(bed->program, FLOW_PROGRAM_HOPS),
 		.counts = map(bed->program, FLOW_PROGRAM_COUNTS),
 	};
-	*bed->memory.settings = (struct flow_settings){
-		.version = FLOW_LAYOUT_VERSION,
-		.on = 1,
-		.seed = 0x243F6A8885A308D3,
-		.relay_port_first = 50000,
-		.relay_port_last = 59999,
-		.front_ports = {3478},
-	};
+	program_bed_clear(bed);
 }
 
 void program_bed_close(struct program_bed *bed)
@@ -110,6 +103,14 @@ struct flow *program_bed_put(struct program_bed *bed, const struct flow *flow)
 
 void program_bed_clear(struct program_bed *bed)
 {
+	*bed->memory.settings = (struct flow_settings){
+		.version = FLOW_LAYOUT_VERSION,
+		.on = 1,
+		.seed = 0x243F6A8885A308D3,
+		.relay_port_first = 50000,
+		.relay_port_last = 59999,
+		.front_ports = {3478},
+	};
 	memset(bed->memory.buckets, 0,
 	       bed->memory.bucket_count * sizeof(*bed->memory.buckets));
 	memset(bed->memory.flows, 0,

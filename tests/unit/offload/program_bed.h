@@ -43,7 +43,7 @@ void program_bed_close(struct program_bed *bed);
 
 /* Put a flow in force, whatever else is there; where it lies. */
 struct flow *program_bed_put(struct program_bed *bed, const struct flow *flow);
-/* No flows, no counts. */
+/* No flows, no counts, and the settings of the beginning. */
 void program_bed_clear(struct program_bed *bed);
 
 /* gso_size: of a super-packet; else 0. XDP has none. */
