@@ -44,6 +44,19 @@ static bool is_own(void *arg, uint32_t flow)
 	       kernel_plane_owner(relay);
 }
 
+/* Without memory to ask it, it goes on with a table that is about to be unmapped: it is asked again. */
+static void tell(struct worker *worker)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	if (!worker->is_running) {
+		tell_worker(worker);
+		return;
+	}
+	while (!inbox_call(worker->inbox, tell_worker, worker))
+		nanosleep(&pause, NULL);
+}
+
 /*
  * All workers, each on its thread; back when the last has let go of the table before. What none of them has
  * taken up in the new one stood on what is no longer so.
@@ -54,14 +67,8 @@ static void changed(void *arg)
 	struct flow_table *table = offload_table(relay->offload);
 
 	for (size_t i = 0; relay->workers != NULL && i < relay->worker_count; i++) {
-		struct worker *worker = relay->workers[i];
-
-		if (worker == NULL)
-			continue;
-		if (worker->is_running)
-			inbox_call(worker->inbox, tell_worker, worker);
-		else
-			tell_worker(worker);
+		if (relay->workers[i] != NULL)
+			tell(relay->workers[i]);
 	}
 	if (table != NULL && flow_table_count(table) > 0)
 		flow_table_sweep(table, is_own, relay, monotonic_ms());

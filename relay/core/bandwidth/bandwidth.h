@@ -25,7 +25,8 @@
  * What a packet costs. An allocation takes a lease from all its buckets at once and pays
  * packets out of it: a comparison and a subtraction in memory that the packet touches anyway. A
  * lease is what it used in the last tenth of a second or so, 2 to 64 KiB; what is left of one
- * is not given back. Every byte that passes was taken from every bucket first.
+ * is not given back. Every byte that passes was taken from every bucket first; what the kernel forwards
+ * (relay/offload), too, whose lease is longer.
  *
  * What an allocation and a user may carry depends on the dialect; see charge.h for who is a
  * user. Their buckets outlive their allocations, so that a new allocation is no new burst.
