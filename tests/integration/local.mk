@@ -5,7 +5,11 @@ EXTRA_DIST += \
 	tests/integration/run \
 	tests/integration/lib/topology.sh \
 	tests/integration/lib/netns.py \
+	tests/integration/lib/call_client.py \
+	tests/integration/lib/call_kinds.py \
 	tests/integration/lib/call_model.py \
+	tests/integration/lib/call_records.py \
+	tests/integration/lib/call_storm.py \
 	tests/integration/lib/control.py \
 	tests/integration/lib/control_caller.py \
 	tests/integration/lib/load.sh \

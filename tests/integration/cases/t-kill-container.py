@@ -17,28 +17,22 @@ import os
 import random
 import shutil
 import subprocess
-import sys
 import time
 
 import lib  # adds ../lib to the path
 import call_model
 import control
-import deb
-import machine as machines
+import edge
 import relay
+from edge import say
 from netns import check
 
 INSIDE, OUTSIDE, OUTSIDE6 = "127.0.1.1", "127.0.2.1", "fd7a:1::1"
 PEER, PEER6 = "127.0.3.1", "fd7a:1::2"
 UNIT = "mediarelayd"
 CLONE_NEWNET = 0x40000000
-BEGAN = time.monotonic()
 PROPERTY = "/avedge-test/relay"
 FULL = os.environ.get("AVEDGE_KILL_STORM") == "full"
-
-
-def say(text):
-    print("[%5.1f s] %s" % (time.monotonic() - BEGAN, text), flush=True)
 
 
 class Installed(relay.Relay):
@@ -221,23 +215,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200 if FULL else 16)
     parser.add_argument("--kinds", default=",".join(call_model.KINDS))
     args = parser.parse_args()
-    reason = machines.unavailable()
-    if reason:
-        print(reason)
-        sys.exit(77)
-    try:
-        packages = deb.packages()
-    except deb.CannotBuild as why:
-        print(why)
-        sys.exit(77)
-    say("packages are built")
-    try:
-        with machines.Machine() as machine:
-            say("the machine has booted")
-            test = run(machine, args, packages)
-    except machines.CannotBoot as why:
-        print(why)
-        sys.exit(77)
+    test = edge.in_a_machine(lambda machine, packages: run(machine, args, packages))
     gaps = sorted(taken["gap_ms"] for taken in test.taken)
     print("%d kills, a restart and an upgrade under systemd; gaps of %d ms at the median; %s" % (
         args.kills + 2, gaps[len(gaps) // 2], test.model.summary()))

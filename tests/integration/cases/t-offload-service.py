@@ -7,12 +7,10 @@ nothing behind.
 
 import os
 import re
-import sys
 
 import lib  # adds ../lib to the path
 import deb
 import edge as edges
-import machine as machines
 from edge import RELAY, RELAY_CONF, Edge, check, say
 
 LOADER = "avedge-offload"
@@ -160,32 +158,20 @@ STEPS = (relay_starts_it, sandbox_is_wide_enough, comes_back_after_a_kill, relay
          relay_stops, relay_works_without_it, upgrades, starts_and_stops_as_one, purges)
 
 
+def live(machine, packages):
+    if machine.run("systemd-run", "--pipe", "--wait", "-p", "AmbientCapabilities=CAP_BPF", "-p", "User=nobody",
+                   "true", check=False).returncode != 0:
+        edges.skip("systemd-nspawn gives no CAP_BPF here")
+    edge = Edge(machine)
+    edges.install_and_serve(edge, packages)
+    machine.put(os.path.join(deb.HERE, "."), "/avedge-test/lib")
+    for step in STEPS:
+        say(step.__name__.replace("_", " "))
+        step(edge)
+
+
 def main():
-    reason = machines.unavailable()
-    if reason:
-        print(reason)
-        sys.exit(77)
-    try:
-        packages = deb.packages()
-    except deb.CannotBuild as why:
-        print(why)
-        sys.exit(77)
-    try:
-        with machines.Machine(may_load_bpf=True) as machine:
-            say("the machine has booted")
-            if machine.run("systemd-run", "--pipe", "--wait", "-p", "AmbientCapabilities=CAP_BPF",
-                           "-p", "User=nobody", "true", check=False).returncode != 0:
-                print("systemd-nspawn gives no CAP_BPF here")
-                sys.exit(77)
-            edge = Edge(machine)
-            edges.install_and_serve(edge, packages)
-            machine.put(os.path.join(deb.HERE, "."), "/avedge-test/lib")
-            for step in STEPS:
-                say(step.__name__.replace("_", " "))
-                step(edge)
-    except machines.CannotBoot as why:
-        print(why)
-        sys.exit(77)
+    edges.in_a_machine(live, may_load_bpf=True)
     print("%d steps of the loader's life under systemd" % len(STEPS))
 
 

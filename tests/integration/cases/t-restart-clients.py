@@ -8,15 +8,12 @@ meanwhile, lifetimes stay what they were, clients learn another nonce, and what 
 import os
 import socket
 import subprocess
-import sys
 import tempfile
-import time
 
 import lib  # adds ../lib to the path
 import fdstore
 import netns
 import proxy_header as p
-import relay
 import turnclient as t
 from control_caller import Peer, get, talks, until
 from netns import check

@@ -10,9 +10,7 @@ import sys
 import time
 
 import lib  # adds ../lib to the path
-import deb
 import edge as edges
-import machine as machines
 from edge import BEGAN, MRAS, RELAY, RELAY_CONF, Edge, check, ended_well, say
 
 CALL_S = 6
@@ -162,35 +160,22 @@ STEPS = (fronts_and_memory_are_stored, restart_keeps_calls, kill_keeps_calls, st
          reload_keeps_the_store_right, what_cannot_start_does_not_spin, streams_go_on)
 
 
+def live(machine, packages):
+    edge, wanted = Edge(machine), sys.argv[1:]
+    edges.install_and_serve(edge, packages)
+    for step in STEPS:
+        if wanted and step.__name__ not in wanted:
+            continue
+        say(step.__name__.replace("_", " "))
+        try:
+            step(edge)
+        except BaseException:
+            print(edge.journal(RELAY, "-o", "short-precise", "-n", "60"))
+            raise
+
+
 def main():
-    reason = machines.unavailable()
-    if reason:
-        print(reason)
-        sys.exit(77)
-    wanted = sys.argv[1:]
-    try:
-        packages = deb.packages()
-    except deb.CannotBuild as why:
-        print(why)
-        sys.exit(77)
-    say("packages are built")
-    try:
-        with machines.Machine() as machine:
-            say("the machine has booted")
-            edge = Edge(machine)
-            edges.install_and_serve(edge, packages)
-            for step in STEPS:
-                if wanted and step.__name__ not in wanted:
-                    continue
-                say(step.__name__.replace("_", " "))
-                try:
-                    step(edge)
-                except BaseException:
-                    print(edge.journal(RELAY, "-o", "short-precise", "-n", "60"))
-                    raise
-    except machines.CannotBoot as why:
-        print(why)
-        sys.exit(77)
+    edges.in_a_machine(live)
     print("%d steps, %d s" % (len(STEPS), time.monotonic() - BEGAN))
 
 

@@ -15,9 +15,7 @@ import sys
 import time
 
 import lib  # adds ../lib to the path
-import deb
 import edge as edges
-import machine as machines
 from edge import BEGAN, MRAS, MRAS_CONF, RELAY, RELAY_CONF, Edge, check, ended_well, say
 
 LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib")
@@ -339,7 +337,8 @@ STEPS = (units_are_understood, scores, capabilities, sandbox_is_wide_enough,
          no_valid_key, waits_for_its_address, upgrade_check_sees_what_the_next_process_gets, upgrade_keeps_calls, starts_and_stops_as_one, purges)
 
 
-def live(edge, packages):
+def live(machine, packages):
+    edge = Edge(machine)
     edges.install_and_serve(edge, packages)
     for step in STEPS:
         if sys.argv[1:] and step.__name__ not in sys.argv[1:]:
@@ -349,23 +348,7 @@ def live(edge, packages):
 
 
 def main():
-    reason = machines.unavailable()
-    if reason:
-        print(reason)
-        sys.exit(77)
-    try:
-        packages = deb.packages()
-    except deb.CannotBuild as why:
-        print(why)
-        sys.exit(77)
-    say("packages are built")
-    try:
-        with machines.Machine() as machine:
-            say("the machine has booted")
-            live(Edge(machine), packages)
-    except machines.CannotBoot as why:
-        print(why)
-        sys.exit(77)
+    edges.in_a_machine(live)
     print("%d steps of a service's life under systemd, %d s" % (
         len(STEPS) + 1, time.monotonic() - BEGAN))
 

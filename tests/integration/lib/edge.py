@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import sys
 import time
 
 import deb
+import machine as machines
 
 RELAY, MRAS = "mediarelayd", "mrasd"
 RELAY_CONF = "/etc/avedge/mediarelayd.conf"
@@ -24,6 +26,30 @@ def fail(text):
 def check(claim, text):
     if not claim:
         fail(text)
+
+
+def skip(reason):
+    print(reason)
+    sys.exit(77)
+
+
+def in_a_machine(live, **options):
+    """What live(machine, packages) returns, in a booted container and with the packages of this tree. Where
+    one of them is impossible, the test is skipped. options: those of the container."""
+    reason = machines.unavailable()
+    if reason:
+        skip(reason)
+    try:
+        packages = deb.packages()
+    except deb.CannotBuild as why:
+        skip(why)
+    say("packages are built")
+    try:
+        with machines.Machine(**options) as machine:
+            say("the machine has booted")
+            return live(machine, packages)
+    except machines.CannotBoot as why:
+        skip(why)
 
 
 class Edge:

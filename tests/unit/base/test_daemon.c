@@ -2,7 +2,8 @@
  * test_daemon.c - a daemon with nothing but stages: their order, what --check leaves out,
  * the exit status after a failure, and the notifications to systemd.
  */
-#include "base/daemon.h"
+#include "base/daemon/daemon.h"
+#include "base/daemon/daemon_run.h"
 
 #include <stdio.h>
 #include <string.h>
