@@ -45,7 +45,10 @@ libdaemon_a_SOURCES = \
 	base/control/control_api.c base/control/control_api.h \
 	base/control/control_common.c base/control/control_common.h \
 	base/control/control_socket.c base/control/control_socket.h \
-	base/daemon.c base/daemon.h \
+	base/daemon/daemon.c base/daemon/daemon.h \
+	base/secret_copy.c base/secret_copy.h \
+	base/daemon/daemon_run.c base/daemon/daemon_run.h \
+	base/daemon/daemon_successor.c base/daemon/daemon_successor.h \
 	base/config/explain.c base/config/explain.h \
 	base/config/host_remarks.c base/config/host_remarks.h \
 	base/config/tls_remarks.c base/config/tls_remarks.h \

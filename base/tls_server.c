@@ -13,7 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/x509.h>
 
-#include "base/daemon.h"
+#include "base/secret_copy.h"
 #include "base/secret_file.h"
 #include "base/self_name.h"
 #include "base/tls_error.h"
@@ -131,7 +131,7 @@ SSL_CTX *tls_server_new(const char *certificate, const char *private_key,
 			 certificate);
 	} else {
 		SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-		daemon_tell_copy(private_key);
+		secret_copy_tell(private_key);
 		return ctx;
 	}
 	SSL_CTX_free(ctx);

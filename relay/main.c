@@ -1,5 +1,5 @@
 /*
- * main.c - mediarelayd: its stages in the life of a daemon (base/daemon.h).
+ * main.c - mediarelayd: its stages in the life of a daemon (base/daemon/daemon.h).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/daemon.h"
+#include "base/daemon/daemon.h"
+#include "base/daemon/daemon_run.h"
 #include "base/descriptors/fd_store.h"
 #include "base/descriptors/inherited.h"
 #include "base/descriptors/restarts.h"

@@ -1,5 +1,5 @@
 /*
- * main.c - mrasd: its stages in the life of a daemon (base/daemon.h).
+ * main.c - mrasd: its stages in the life of a daemon (base/daemon/daemon.h).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,7 +17,8 @@
 #include "auth/server/mras_remarks.h"
 #include "auth/server/mras_settings.h"
 #include "auth/server/self_test.h"
-#include "base/daemon.h"
+#include "base/daemon/daemon.h"
+#include "base/daemon/daemon_run.h"
 #include "base/descriptors/inherited.h"
 #include "base/descriptors/restarts.h"
 #include "base/inbox.h"

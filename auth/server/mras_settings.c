@@ -11,7 +11,7 @@
 
 #include "auth/credential/keyfile.h"
 #include "auth/server/tls.h"
-#include "base/daemon.h"
+#include "base/secret_copy.h"
 
 /* Of our own, because which of them drain changes after a reload. */
 static struct service_relay *make_relays(const struct mras_config *config)
@@ -46,7 +46,7 @@ struct mras_settings *mras_settings_build(const struct mras_config *config,
 		config_locate(&config->common, &config->common.keys, error, error_size);
 		goto fail;
 	}
-	daemon_tell_copy(config->common.keys);
+	secret_copy_tell(config->common.keys);
 	settings->tls = tls_issuer_new(config, &faulty, error, error_size);
 	if (settings->tls == NULL) {
 		config_locate_file(&config->common, faulty, error, error_size);

@@ -12,7 +12,7 @@
 #include "auth/credential/keyfile.h"
 #include "auth/credential/token_keyfile.h"
 #include "base/config/dscp.h"
-#include "base/daemon.h"
+#include "base/secret_copy.h"
 #include "relay/core/revoked_users.h"
 #include "relay/front/tickets.h"
 #include "relay/front/tls.h"
@@ -76,7 +76,7 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 		add_remedy(common->keys, error, error_size);
 		return config_locate(common, &common->keys, error, error_size);
 	}
-	daemon_tell_copy(common->keys);
+	secret_copy_tell(common->keys);
 	if (config->revoked_users != NULL) {
 		files->revoked =
 			revoked_file_load(config->revoked_users, error, error_size);
@@ -90,7 +90,7 @@ static bool read_all(struct relay_files *files, const struct relay_config *confi
 		if (files->token_keys == NULL)
 			return config_locate(common, &config->third_party.keys, error,
 					     error_size);
-		daemon_tell_copy(config->third_party.keys);
+		secret_copy_tell(config->third_party.keys);
 	}
 	if (config->tls.certificate == NULL)
 		return true;

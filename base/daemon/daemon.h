@@ -1,5 +1,5 @@
 /*
- * daemon.h - the life of a daemon, written once for both:
+ * daemon.h - what both daemons are made of; daemon_run.h is their life:
  *
  *   arguments, configuration, names, prepare, limits, bind, control socket, metrics, keys, remarks,
  *   privileges, log, loop, work, self-test, answers, READY=1 ... STOPPING=1
@@ -117,9 +117,6 @@ struct daemon_ops {
 	const struct daemon_take_over_ops *take_over; /* NULL: no --take-over */
 };
 
-/* Run until SIGTERM, and return the exit status; SIGUSR2 ends the process in here. */
-int daemon_run(const struct daemon_ops *ops, int argc, char **argv);
-
 /* --- what the stages of a daemon work with --------------------------------------------------- */
 
 struct daemon {
@@ -131,7 +128,7 @@ struct daemon {
 	struct predecessor predecessor; /* of --take-over; the daemon takes its list */
 	char error[512];
 
-	/* Only daemon.c uses what follows. */
+	/* Only daemon_run.c and daemon_successor.c use what follows. */
 	const char *path;      /* of the configuration */
 	bool check, strict;    /* as asked for */
 	bool quiet;            /* say nothing of what is valid */
@@ -160,6 +157,8 @@ void daemon_leave(struct daemon *daemon);
 
 /* "out of memory" as the error. Always false. */
 bool daemon_no_memory(struct daemon *daemon);
+/* Put the place of that value in the configuration before the sentence in daemon->error. Always false. */
+bool daemon_value_error(struct daemon *daemon, const void *field);
 
 /*
  * Of the work stage, once everything of the process before is taken up and before anything of it is
@@ -167,10 +166,5 @@ bool daemon_no_memory(struct daemon *daemon);
  * daemon->error: fail.
  */
 bool daemon_take_over_done(struct daemon *daemon);
-
-/* --- files --------------------------------------------------------------------------------- */
-
-/* Log that changes of that file wait for the next start, if that is so (base/secret_file). */
-void daemon_tell_copy(const char *path);
 
 #endif

@@ -1,13 +1,12 @@
 /*
- * daemon.c - see daemon.h.
+ * daemon_run.c - see daemon_run.h.
  */
-#include "base/daemon.h"
+#include "base/daemon/daemon_run.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +18,15 @@
 #include "base/config/command_line.h"
 #include "base/config/config.h"
 #include "base/control/control_socket.h"
+#include "base/daemon/daemon.h"
+#include "base/daemon/daemon_successor.h"
 #include "base/descriptors/fd_store.h"
 #include "base/descriptors/restarts.h"
 #include "base/descriptors/take_over_listener.h"
 #include "base/inbox.h"
 #include "base/log.h"
 #include "base/metrics/metrics_listener.h"
-#include "base/net/unix_listener.h"
 #include "base/notify.h"
-#include "base/secret_file.h"
 #include "base/watchdog.h"
 
 enum {
@@ -36,23 +35,6 @@ enum {
 	LOG_FLUSH_MS = 500,    /* at the end, for a reader of the log that is behind */
 	STORE_MS = 5000,       /* at the end, for systemd to take descriptors */
 };
-
-bool daemon_no_memory(struct daemon *daemon)
-{
-	snprintf(daemon->error, sizeof(daemon->error), "out of memory");
-	return false;
-}
-
-void daemon_tell_copy(const char *path)
-{
-	char copy[PATH_MAX];
-
-	if (secret_file_path(path, copy, sizeof(copy)) != path)
-		log_notice(
-			"%s: only root may read it; using the copy that systemd loaded at "
-			"start, and a change needs a restart",
-			path);
-}
 
 /* --- configuration ------------------------------------------------------------------------- */
 
@@ -75,12 +57,6 @@ static void free_config(struct daemon *daemon)
 		config_free(daemon->config);
 }
 
-/* Put the place in the configuration before the sentence. Always false. */
-static bool value_error(struct daemon *daemon, const void *field)
-{
-	return config_locate(daemon->config, field, daemon->error, sizeof(daemon->error));
-}
-
 /* Users and groups that it names. */
 static bool look_up_names(struct daemon *daemon)
 {
@@ -89,15 +65,15 @@ static bool look_up_names(struct daemon *daemon)
 	size_t size = sizeof(daemon->error);
 
 	if (!privdrop_lookup(config->user, NULL, &daemon->who, daemon->error, size))
-		return value_error(daemon, &config->user);
+		return daemon_value_error(daemon, &config->user);
 	if (!privdrop_lookup(config->user, config->group, &daemon->who, daemon->error,
 			     size))
-		return value_error(daemon, &config->group);
+		return daemon_value_error(daemon, &config->group);
 	daemon->control_group = group != NULL ? privdrop_group(group) : (gid_t)-1;
 	if (group == NULL || daemon->control_group != (gid_t)-1)
 		return true;
 	snprintf(daemon->error, size, "no group \"%s\"; create it or change it", group);
-	return value_error(daemon, &config->control.group);
+	return daemon_value_error(daemon, &config->control.group);
 }
 
 static bool read_keys(struct daemon *daemon)
@@ -141,12 +117,6 @@ static bool ask_predecessor(struct daemon *daemon)
 			       daemon->error, sizeof(daemon->error));
 }
 
-bool daemon_take_over_done(struct daemon *daemon)
-{
-	return predecessor_done(&daemon->predecessor, daemon->error,
-				sizeof(daemon->error));
-}
-
 static bool bind_control(struct daemon *daemon)
 {
 	char *const *socket = &daemon->config->control.socket;
@@ -161,7 +131,7 @@ static bool bind_control(struct daemon *daemon)
 					       daemon->control_group, daemon->error, size)
 			: control_socket_bind(*socket, daemon->who.uid,
 					      daemon->control_group, daemon->error, size);
-	return daemon->control != NULL || value_error(daemon, socket);
+	return daemon->control != NULL || daemon_value_error(daemon, socket);
 }
 
 static void stop_control(struct daemon *daemon)
@@ -181,44 +151,13 @@ static bool bind_metrics(struct daemon *daemon)
 	fd = predecessor_tcp(&daemon->predecessor, PREDECESSOR_METRICS, where);
 	daemon->metrics = fd >= 0 ? metrics_listener_adopt(fd, where, daemon->error, size)
 				  : metrics_listener_bind(where, daemon->error, size);
-	return daemon->metrics != NULL || value_error(daemon, where);
+	return daemon->metrics != NULL || daemon_value_error(daemon, where);
 }
 
 static void stop_metrics(struct daemon *daemon)
 {
 	metrics_listener_stop(daemon->metrics);
 	daemon->metrics = NULL;
-}
-
-static bool bind_take_over(struct daemon *daemon)
-{
-	char *const *path = &daemon->config->take_over.socket;
-	const struct unix_listener_options options = {
-		.key = "take_over.socket",
-		.type = SOCK_SEQPACKET,
-		.owner = daemon->who.uid,
-		.group = (gid_t)-1,
-	};
-	char *error = daemon->error;
-	size_t size = sizeof(daemon->error);
-
-	if (*path == NULL || daemon->ops->take_over == NULL)
-		return true;
-	daemon->take_over_fd =
-		predecessor_unix(&daemon->predecessor, PREDECESSOR_TAKE_OVER, *path);
-	if (daemon->take_over_fd < 0)
-		daemon->take_over_fd = unix_listener_bind(*path, &options, error, size);
-	else if (!unix_listener_give(*path, &options, error, size))
-		return value_error(daemon, path);
-	return daemon->take_over_fd >= 0 || value_error(daemon, path);
-}
-
-/* After a change of user this may fail; the next start removes the stale socket. */
-static void unbind_take_over(struct daemon *daemon)
-{
-	if (daemon->take_over_fd >= 0)
-		unix_listener_remove(daemon->take_over_fd);
-	daemon->take_over_fd = -1;
 }
 
 static bool drop_privileges(struct daemon *daemon)
@@ -275,12 +214,6 @@ static void on_leave(evutil_socket_t signal, short what, void *arg)
 		daemon->ops->finish(daemon);
 	else
 		daemon_leave(daemon);
-}
-
-void daemon_leave(struct daemon *daemon)
-{
-	assert(daemon->leaves);
-	event_base_loopbreak(daemon->base);
 }
 
 static uint64_t monotonic_ms(void)
@@ -408,69 +341,6 @@ static void free_loop(struct daemon *daemon)
 		event_base_free(daemon->base);
 }
 
-/* --- a process that takes over ---------------------------------------------------------------- */
-
-static bool pause_daemon(void *self, char *error, size_t error_size)
-{
-	struct daemon *daemon = self;
-
-	return daemon->ops->take_over->pause(daemon, error, error_size);
-}
-
-static void each(void *self, take_over_give_fn *give, void *arg)
-{
-	struct daemon *daemon = self;
-
-	if (daemon->control != NULL)
-		give(arg, PREDECESSOR_CONTROL,
-		     control_socket_descriptor(daemon->control));
-	if (daemon->metrics != NULL)
-		give(arg, PREDECESSOR_METRICS,
-		     metrics_listener_descriptor(daemon->metrics));
-	give(arg, PREDECESSOR_TAKE_OVER, daemon->take_over_fd);
-	daemon->ops->take_over->each(daemon, give, arg);
-}
-
-static void resume(void *self)
-{
-	struct daemon *daemon = self;
-
-	daemon->ops->take_over->resume(daemon);
-}
-
-/*
- * At once: those who wait for an answer of a thread that stands still are let go, or the end
- * would wait for them.
- */
-static void leave_to_successor(void *self)
-{
-	struct daemon *daemon = self;
-
-	daemon->ops->leave(daemon);
-	if (daemon->control != NULL)
-		control_socket_leave(daemon->control);
-	daemon->leaves = daemon->has_left = true;
-	event_base_loopbreak(daemon->base);
-}
-
-static bool listen_for_successor(struct daemon *daemon)
-{
-	const struct take_over_source source = {
-		.daemon = daemon->ops->name,
-		.self = daemon,
-		.pause = pause_daemon,
-		.each = each,
-		.resume = resume,
-		.leave = leave_to_successor,
-	};
-
-	if (daemon->take_over_fd < 0)
-		return true;
-	daemon->successors =
-		take_over_listen(daemon->base, daemon->take_over_fd, &source);
-	return daemon->successors != NULL || daemon_no_memory(daemon);
-}
-
 /* --- serving ------------------------------------------------------------------------------- */
 
 static bool start_answers(struct daemon *daemon)
@@ -483,12 +353,12 @@ static bool start_answers(struct daemon *daemon)
 	if (daemon->control != NULL &&
 	    !control_socket_start(daemon->control, ops->name, ops->routes,
 				  ops->route_count, ops->routes_arg, daemon->error, size))
-		return value_error(daemon, &daemon->config->control.socket);
+		return daemon_value_error(daemon, &daemon->config->control.socket);
 	if (daemon->metrics != NULL &&
 	    (!ops->metrics(daemon, &source) ||
 	     !metrics_listener_start(daemon->metrics, &source, daemon->error, size)))
-		return value_error(daemon, &daemon->config->metrics.address);
-	return listen_for_successor(daemon);
+		return daemon_value_error(daemon, &daemon->config->metrics.address);
+	return daemon_successor_listen(daemon);
 }
 
 /* What these threads wait for is answered or refused before they are waited for. */
@@ -599,7 +469,7 @@ int daemon_run(const struct daemon_ops *ops, int argc, char **argv)
 		{ops->bind, EXIT_FAILURE, false},
 		{{"control socket", bind_control, stop_control}, EXIT_FAILURE, false},
 		{{"metrics", bind_metrics, stop_metrics}, EXIT_FAILURE, false},
-		{{"take-over socket", bind_take_over, unbind_take_over},
+		{{"take-over socket", daemon_successor_bind, daemon_successor_unbind},
 		 EXIT_FAILURE,
 		 false},
 		{{ops->keys.name, read_keys, ops->keys.down}, DAEMON_EXIT_CONFIG, true},
