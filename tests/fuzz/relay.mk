@@ -36,7 +36,6 @@ tests_fuzz_fuzz_route_message_LDADD = $(FUZZ_LIBS) librelay.a libdaemon.a libbas
 EXTRA_DIST += tests/fuzz/corpus/route_message
 
 fuzz_programs += tests/fuzz/fuzz_parity
-tests_fuzz_fuzz_parity_SOURCES = tests/fuzz/fuzz_parity.c $(parity) $(kernel_native)
-tests_fuzz_fuzz_parity_CPPFLAGS = $(native_cppflags)
-tests_fuzz_fuzz_parity_LDADD = libfixture.a libstate.a $(FUZZ_LIBS) $(RELAY_LIBS)
+tests_fuzz_fuzz_parity_SOURCES = tests/fuzz/fuzz_parity.c $(parity)
+tests_fuzz_fuzz_parity_LDADD = libnativeprogram.a libfixture.a libstate.a $(FUZZ_LIBS) $(RELAY_LIBS)
 EXTRA_DIST += tests/fuzz/corpus/parity
