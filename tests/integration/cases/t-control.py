@@ -160,6 +160,23 @@ def thousands_are_listed_in_bounded_time(server):
           % (MANY, 1000 * max(times), 1000 * max(waits)))
 
 
+# --- the kernel plane --------------------------------------------------------------------------
+
+@row
+def the_kernel_plane_is_told(server):
+    """There is none on loopback; it can be turned all the same."""
+    plane = get(server, "/v1/offload")
+    check((plane["state"], plane["on"], plane["flows_max"]) == ("off", False, 0) and
+          "Ethernet device" in plane["why"], "%s", plane)
+    status, off = ask(server, "PUT", "/v1/offload", {"on": False})
+    check((status, off["state"]) == (200, "turned off"), "%d %s", status, off)
+    check(get(server, "/v1/status")["offload"]["state"] == "turned off", "the status")
+    status, on = ask(server, "PUT", "/v1/offload", {"on": True})
+    check((status, on["state"]) == (200, "off"), "%d %s", status, on)
+    for body in ({}, {"on": 1}, {"on": True, "more": 1}):
+        check(ask(server, "PUT", "/v1/offload", body)[0] == 400, "%s is taken", body)
+
+
 # --- drain and reload -------------------------------------------------------------------------
 
 @row
@@ -601,7 +618,8 @@ def main():
         seen = server.description.everything_was_seen(
             # Credentials with a quota: t-gateway. Reservations: t-ms-bandwidth. After a restart:
             # t-taken-up.
-            but=["/properties/quota_", "/reservation_expires_in_ms$", "/TakenUp/",
+            # Devices of the kernel plane: t-offload-turn.
+            but=["/OffloadDevices/", "/properties/quota_", "/reservation_expires_in_ms$", "/TakenUp/",
                  "/taken_up$", "/restarts$", "/NextRestart/properties/way$"] +
             (["= 403$"] if os.geteuid() != 0 else []))
     print("%d rows of the control interface; %s" % (len(ROWS), seen))
