@@ -64,6 +64,28 @@ START_TEST(a_rate_is_of_the_last_second)
 }
 END_TEST
 
+static void bring_up_to_date(void *arg, const struct allocation *al)
+{
+	struct allocation *own = arg;
+
+	ck_assert_ptr_eq(own, al);
+	send(own, 50, 8000);
+}
+
+/* What the kernel has forwarded comes into the counters when they are about to be sampled. */
+START_TEST(counters_are_brought_up_to_date_first)
+{
+	struct allocation *al = take(1, 0);
+
+	rates_read_with(rates, bring_up_to_date, al);
+	rates_sample(rates, table, 1, 1000);
+	ck_assert_uint_eq(rates_of(rates, al, 1000).to_peer_bps, 64000);
+	rates_sample(rates, table, 2, 2000);
+	ck_assert_uint_eq(rates_of(rates, al, 2000).to_peer_bps, 64000);
+	ck_assert_uint_eq(rates_of(rates, al, 2000).to_peer_pps, 50);
+}
+END_TEST
+
 START_TEST(a_late_measurement_covers_a_longer_time)
 {
 	struct allocation *al = take(1, 0);
@@ -170,6 +192,7 @@ static void rates_suite(Suite *suite)
 
 	tcase_add_checked_fixture(tc, begin, end);
 	tcase_add_test(tc, a_rate_is_of_the_last_second);
+	tcase_add_test(tc, counters_are_brought_up_to_date_first);
 	tcase_add_test(tc, a_late_measurement_covers_a_longer_time);
 	tcase_add_test(tc, a_new_allocation_has_a_rate_before_the_first_measurement);
 	tcase_add_test(tc, a_new_allocation_does_not_inherit_the_rate_of_its_slot);
