@@ -169,14 +169,16 @@ static unsigned send_messages(struct udp_queue *queue, unsigned first, unsigned 
 	unsigned sent = 0;
 
 	while (first < end) {
-		int done = udp_call_sendmmsg(queue->fd, &queue->messages[first],
-					     end - first);
+		unsigned left = end - first;
+		int done = left > 1 ? udp_call_sendmmsg(queue->fd,
+							&queue->messages[first], left)
+				    : 0;
 
 		for (int i = 0; i < done; i++)
 			sent += queue->runs[first++].count;
 		if (done > 0)
 			continue;
-		/* The error is that of the first. */
+		/* The only one; or the error is that of the first. */
 		int error = send_message(queue->fd, &queue->messages[first].msg_hdr);
 		sent += error == 0 ? queue->runs[first].count
 				   : refused(queue, &queue->runs[first], error);
