@@ -205,16 +205,10 @@ def main():
             side_lines={"inside": ["balancers = {%s}" % BALANCER]})
         server.start()
         server.description = None
-        try:
+        with server:
             for part in (over_dtls, over_tcp_behind_a_balancer, over_udp_behind_a_balancer):
                 part(server)
             the_clock_jumps(server, library)
-        except BaseException:
-            print("--- end of the relay's log\n" + server.log()[-3000:])
-            server.stop()
-            raise
-        wrong = server.stop()
-        check(not wrong, "%s", "; ".join(wrong[:5]))
         print("%d processes" % len(server.service.lives))
 
 

@@ -152,14 +152,8 @@ def main():
                 server.credentials = {}
                 server.description = openapi_check.Description("control-mediarelayd.json")
                 print("%s: %s" % (step.__name__, end.__name__), flush=True)
-                try:
+                with server:
                     step(server, end)
-                except BaseException:
-                    print("--- end of the relay's log\n" + server.log()[-3000:])
-                    server.stop()
-                    raise
-                wrong = server.stop()
-                check(not wrong, "%s", "; ".join(wrong[:5]))
 
 
 if __name__ == "__main__":

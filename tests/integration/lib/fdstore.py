@@ -503,6 +503,17 @@ class RelayService(relay.Relay):
             raise
         return self
 
+    def __enter__(self):
+        """with server: it is stopped at the end, when nothing may be wrong; after a failure its log is shown."""
+        return self if self.service else self.start()
+
+    def __exit__(self, failed, *_):
+        if failed:
+            print("--- end of the relay's log\n" + self.log()[-3000:], flush=True)
+        wrong = self.stop()
+        if wrong and not failed:
+            raise SystemExit("FAIL: " + "; ".join(wrong[:5]))
+
     def kill(self, sig=signal.SIGKILL, wait=True):
         return self.service.kill(sig, wait)
 
