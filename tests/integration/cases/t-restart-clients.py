@@ -156,8 +156,6 @@ def the_clock_jumps(server, library):
     for one in (client, stream):
         one.allocate()
         one.channel_bind(0x4000, peer.address)
-    os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-
     def jump(seconds, end):
         server.service.command[:] = ["/usr/bin/env", "LD_PRELOAD=" + library,
                                      "CLOCK_JUMP_S=%d" % seconds, *command]
@@ -200,6 +198,9 @@ def main():
     netns.begin()
     with tempfile.TemporaryDirectory(prefix="avedge-") as directory:
         library = shim(directory)
+        # It is loaded before the sanitizer's.
+        os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "detect_leaks=1") + \
+            ":verify_asan_link_order=0"
         server = fdstore.RelayService(
             os.path.join(directory, "relay"), inside=[INSIDE], outside=[OUTSIDE], allow=["127.0.3.0/24"], workers=2,
             side_lines={"inside": ["balancers = {%s}" % BALANCER]})
