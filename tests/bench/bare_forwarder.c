@@ -135,12 +135,13 @@ static void change_flow(const struct bare_key *key, const struct bare_flow *flow
 			bool is_added)
 {
 	union bpf_attr attr = {.map_fd = (uint32_t)map_fd,
-			       .key = (uint64_t)(uintptr_t)key,
-			       .value = (uint64_t)(uintptr_t)flow};
+			       .key = (uint64_t)(uintptr_t)key};
 
+	if (is_added)
+		attr.value = (uint64_t)(uintptr_t)flow;
 	if (syscall(SYS_bpf, is_added ? BPF_MAP_UPDATE_ELEM : BPF_MAP_DELETE_ELEM, &attr,
 		    sizeof(attr)) != 0 &&
-	    is_added)
+	    (is_added || errno != ENOENT)) /* it may have no channel */
 		fail("the kernel's table");
 }
 
