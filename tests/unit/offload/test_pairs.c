@@ -8,7 +8,7 @@
 #include "tests/unit/core/random.h"
 #include "tests/unit/lib/unit.h"
 
-enum { SLOTS = 12, CHANNELS = 5, ROOM = 40, STEPS = 20000 };
+enum { SLOTS = 12, CHANNELS = 5, ROOM = 40 };
 
 static struct pairs pairs;
 static bool model[SLOTS][CHANNELS];
@@ -62,9 +62,10 @@ static void check_model(void)
 
 START_TEST(they_come_and_go_in_any_order)
 {
+	const unsigned steps = unit_rounds(4000, 20000);
 	uint64_t seed = 1;
 
-	for (int step = 0; step < STEPS; step++) {
+	for (unsigned step = 0; step < steps; step++) {
 		uint32_t slot = random_below(&seed, SLOTS);
 		uint32_t channel = random_below(&seed, CHANNELS);
 
