@@ -44,7 +44,14 @@ static int connect_to(const char *path)
 
 static void tell_connect(const char *path, int error, char why[OFFLOAD_WHY_MAX])
 {
-	if (error == ENOENT)
+	bool is_ours = strcmp(path, LOADER_SOCKET) == 0;
+
+	if ((error == ENOENT || error == ECONNREFUSED) && !is_ours)
+		snprintf(why, OFFLOAD_WHY_MAX,
+			 "no avedge-offload listens on %s; start it with --socket %s, or "
+			 "correct offload.socket",
+			 path, path);
+	else if (error == ENOENT)
 		snprintf(why, OFFLOAD_WHY_MAX,
 			 "%s is not there; install avedge-offload, and start "
 			 "avedge-offload.socket",

@@ -67,7 +67,7 @@ static void add(struct plane_devices *devices, const struct route_link *link,
 	snprintf(device->name, sizeof(device->name), "%s", link->name);
 	snprintf(device->why, sizeof(device->why), "%s",
 		 link->is_ethernet ? "avedge-offload has not answered yet"
-				   : "it is no Ethernet device");
+				   : "not an Ethernet device");
 }
 
 /* Is what the loader was asked for the same? */

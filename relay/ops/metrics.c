@@ -381,7 +381,7 @@ static void write_offload(const struct offload_view *offload, struct openmetrics
 			   "active destination.");
 	openmetrics_count(om, offload->flows, NULL);
 	openmetrics_family(om, METRIC_GAUGE, "avedge_offload_flows_max", NULL,
-			   "For so many there is room; 0 without a kernel plane.");
+			   "How many flows there is room for; 0 without a kernel plane.");
 	openmetrics_count(om, offload->flows_max, NULL);
 	openmetrics_family(om, METRIC_COUNTER, "avedge_offload_forwarded_packets", NULL,
 			   "Packets that the kernel forwarded by itself.");

@@ -170,7 +170,7 @@ class Relay(Daemon):
                         "sides": {"inside": "auto", "outside": "tc"},
                         "socket": "/run/avedge-offload/socket",
                         "devices": [{"name": "eth0", "program": "tcx", "why": None},
-                                    {"name": "wg0", "program": None, "why": "it is no Ethernet device"}],
+                                    {"name": "wg0", "program": None, "why": "not an Ethernet device"}],
                         "flows": 12, "flows_max": 131072, "hops": 7, "packets": 4711,
                         "passed_up": [{"reason": "control", "packets": 3, "text": "STUN"},
                                       {"reason": "no-way", "packets": 0, "text": "no way"}]}

@@ -229,10 +229,11 @@ static bool tell_holder(struct loader *loader, const struct sockaddr_un *address
 			getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &holder, &holder_size);
 		close(fd);
 	}
-	return fail(loader->error, sizeof(loader->error),
-		    "process %d of user %u has the name @%s in this network namespace: "
-		    "another avedge-offload; stop it",
-		    holder.pid, holder.uid, name);
+	return fail(
+		loader->error, sizeof(loader->error),
+		"another avedge-offload runs in this network namespace, process %d of "
+		"user %u (it has the name @%s); stop it",
+		holder.pid, holder.uid, name);
 }
 
 /*

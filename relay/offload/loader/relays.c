@@ -425,10 +425,11 @@ static bool accept_one(struct relays *relays, uint64_t now_ms)
 	/* It is told when it has sent something: one that still sends would lose the answer. */
 	if (peer.uid != 0 && peer.uid != geteuid() && peer.uid != relays->options.user)
 		connection->refused =
-			"this user may not have the kernel plane; see --user";
+			"its user may not have the kernel plane; start avedge-offload with --user and "
+			"the name of that user";
 	else if (is_elsewhere(fd))
-		connection->refused = "it is in another network namespace; start "
-				      "avedge-offload there";
+		connection->refused = "relay and avedge-offload are in different network "
+				      "namespaces; start avedge-offload in the relay's";
 	return true;
 }
 

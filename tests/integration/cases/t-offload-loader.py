@@ -408,7 +408,7 @@ def one_loader_at_a_time():
         with tempfile.TemporaryDirectory() as directory:
             second = subprocess.run([loaders.PROGRAM, "--socket", directory + "/s"],
                                     capture_output=True, text=True, timeout=30, check=False)
-            check(second.returncode == 1 and "process %d of user 0 has the name "
+            check(second.returncode == 1 and "process %d of user 0 (it has the name "
                   "@avedge-offload" % loader.process.pid in second.stderr, "%d, %r", second.returncode, second.stderr)
         loader.connect().vanish()
 

@@ -318,7 +318,7 @@ START_TEST(without_a_loader_it_says_so)
 	NEEDS_NAMESPACES;
 	start();
 	ck_assert_ptr_null(offload_table(offload));
-	ck_assert(strstr(view().why, "install avedge-offload") != NULL);
+	ck_assert(strstr(view().why, "correct offload.socket") != NULL);
 	ck_assert(!view().is_on && !view().is_missed);
 	ck_assert(!offload_covers(offload, &wanted.addresses[0].ip));
 	ck_assert(!offload_hop(offload, &wanted.addresses[0].ip, &wanted.addresses[0].ip,

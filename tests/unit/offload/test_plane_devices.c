@@ -142,7 +142,7 @@ START_TEST(what_is_no_ethernet_is_not_asked_for)
 	choose();
 	ck_assert_uint_eq(devices.count, 1);
 	ck_assert_uint_eq(plane_devices_possible(&devices), 0);
-	ck_assert_str_eq(devices.list[0].why, "it is no Ethernet device");
+	ck_assert_str_eq(devices.list[0].why, "not an Ethernet device");
 	plane_devices_ask(&devices, &message);
 	ck_assert_uint_eq(message.device_count, 0);
 }
