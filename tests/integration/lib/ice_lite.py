@@ -112,10 +112,13 @@ def candidate(text):
     return found.group(1), int(found.group(2))
 
 
+FIRST = 0x8000  # the first bit, as of RTP and RTCP
+
+
 def content(number, count):
-    """Message number of nice_pair.c: 16 bits of the number, then bytes that depend on it."""
+    """Message number of nice_pair.c: a bit, 15 bits of the number, then bytes that depend on it."""
     size = SMALL if number < count else LARGE
-    return number.to_bytes(2, "big") + bytes((number * 31 + at) & 255 for at in range(2, size))
+    return (FIRST | number).to_bytes(2, "big") + bytes((number * 31 + at) & 255 for at in range(2, size))
 
 
 class Call:
@@ -152,7 +155,7 @@ class Call:
         if data[4:8] == t.COOKIE.to_bytes(4, "big"):
             self.take_check(data)
             return
-        number = int.from_bytes(data[:2], "big")
+        number = int.from_bytes(data[:2], "big") & ~FIRST
         if number < 2 * self.count and data == content(number, self.count):
             self.received += 1
         else:
