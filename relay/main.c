@@ -511,9 +511,10 @@ static void serving(struct daemon *daemon)
 {
 	const struct relay_config *config = config_of(daemon);
 	size_t addresses = config->sides[SIDE_OUTSIDE].address_count;
+	size_t workers = self_of(daemon)->relay.worker_count;
 
-	log_notice("serving: %zu workers, relay ports %u-%u on %zu outside address%s",
-		   self_of(daemon)->relay.worker_count, config->relay.ports.first,
+	log_notice("serving: %zu worker%s, relay ports %u-%u on %zu outside address%s",
+		   workers, workers == 1 ? "" : "s", config->relay.ports.first,
 		   config->relay.ports.last, addresses, addresses == 1 ? "" : "es");
 	if (fd_store_is_there())
 		log_notice("a restart keeps calls: in the descriptor store of systemd");
