@@ -397,7 +397,7 @@ def other_namespace(name="avedge-%d" % os.getpid()):
             script = ("import sys; sys.path[:0] = %r\nimport loader\n"
                       "print(loader.Client(%r).open().why)" % (sys.path, loader.path))
             said = run("ip", "netns", "exec", name, sys.executable, "-c", script)
-            check("another network namespace" in said, "it is told %r", said)
+            check("different network namespaces" in said, "it is told %r", said)
     finally:
         run("ip", "netns", "del", name)
 
