@@ -129,6 +129,8 @@ EXTRA_DIST += \
 	tests/integration/cases/t-log-stalled.py \
 	tests/integration/cases/t-nginx.sh \
 	tests/integration/cases/t-no-route.py \
+	tests/integration/cases/t-offload-routes.py \
+	tests/integration/cases/t-offload-turn.py \
 	tests/integration/cases/t-offload-loader.py \
 	tests/integration/cases/t-offload-service.py \
 	tests/integration/cases/t-one-rest-name.py \
