@@ -104,7 +104,12 @@ struct flow {
 	__u8 keep, set; /* of DSCP and ECN: out = (in & keep) | set, see core/marking.h */
 	__u16 hop;      /* index of struct flow_hop; not with FLOW_AGAIN */
 	__u32 owner;    /* the worker's own; the program does not look */
-	__u32 reserved[4];
+	/*
+	 * The hop from the key's destination back to its source; not with FLOW_SECOND. What comes by another
+	 * device than that leaves by passes up: a reverse-path filter, if there is one, shall see it.
+	 */
+	__u16 back;
+	__u16 reserved[7];
 } __attribute__((aligned(8))); /* in the table at 64: its size, and a page */
 
 /*
@@ -144,7 +149,7 @@ struct flow_settings {
  * for each CPU, so nearly without atomic operations.
  */
 #define FLOW_UPS(X)                                                                     \
-	X(NO_FLOW, "no-flow", "no flow for its addresses, ports and channel")           \
+	X(NO_FLOW, "no-flow", "no flow for its device, addresses, ports and channel")   \
 	X(CONTROL, "control", "STUN, or what may be a message of the MS dialect")       \
 	X(EXPIRED, "expired", "the flow is over, or the relay has not renewed it")      \
 	X(NO_CREDIT, "no-credit", "its bandwidth in advance is used up")                \

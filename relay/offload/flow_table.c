@@ -202,7 +202,7 @@ uint32_t flow_table_put(struct flow_table *table, const struct flow *flow,
 	uint32_t place = FLOW_NONE;
 
 	assert(flow->counted == 0 && (flow->key.family == 4 || flow->key.family == 6));
-	assert(flow->hop < FLOW_HOPS);
+	assert(flow->hop < FLOW_HOPS && flow->back < FLOW_HOPS);
 	pthread_mutex_lock(&table->mutex);
 	if (find(table, &flow->key, hash) == FLOW_NONE)
 		place = find_free(table, hash, now_ms);
@@ -289,12 +289,13 @@ int64_t flow_table_credit(const struct flow_table *table, uint32_t flow)
 }
 
 void flow_table_adopt(struct flow_table *table, uint32_t flow, uint16_t hop,
-		      uint32_t owner)
+		      uint16_t back, uint32_t owner)
 {
 	struct flow *at = flow_at(table, flow);
 
-	assert(hop < FLOW_HOPS && owner != 0);
+	assert(hop < FLOW_HOPS && back < FLOW_HOPS && owner != 0);
 	__atomic_store_n(&at->hop, hop, __ATOMIC_RELAXED);
+	__atomic_store_n(&at->back, back, __ATOMIC_RELAXED);
 	__atomic_store_n(&at->owner, owner, __ATOMIC_RELAXED);
 }
 

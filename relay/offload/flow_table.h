@@ -76,7 +76,7 @@ int64_t flow_table_credit(const struct flow_table *table, uint32_t flow);
 
 /* One of the process before is that owner's from now on, and leaves by that hop. */
 void flow_table_adopt(struct flow_table *table, uint32_t flow, uint16_t hop,
-		      uint32_t owner);
+		      uint16_t back, uint32_t owner);
 /* Whose it is; for keep(), while others put and end theirs. */
 uint32_t flow_table_owner(const struct flow_table *table, uint32_t flow);
 

@@ -120,23 +120,33 @@ static const struct flow *flow_at(const struct flows *flows, uint32_t flow)
 	return flow_table_at(flows->table, flow);
 }
 
-/* The hop that it leaves by; false: none is known, so it stays on sockets. */
-static bool find_hop(const struct flows *flows, struct flow *flow)
+/* The hops by which it leaves and comes; false: one is not known, so it stays on sockets. */
+static bool find_hops(const struct flows *flows, struct flow *flow)
 {
 	const struct ip_addr at = ip_of(flow->key.family, flow->key.destination);
+	const struct ip_addr source = ip_of(flow->key.family, flow->key.source);
 	const struct ip_addr from = ip_of(flow->family, flow->from);
 	const struct ip_addr to = ip_of(flow->family, flow->to);
 
 	if (!offload_covers(flows->offload, &at))
 		return false;
-	return (flow->flags & FLOW_AGAIN) != 0 ||
-	       offload_hop(flows->offload, &from, &to, &flow->hop);
+	if ((flow->flags & FLOW_AGAIN) == 0 &&
+	    !offload_hop(flows->offload, &from, &to, &flow->hop))
+		return false;
+	if ((flow->flags & FLOW_SECOND) != 0 ||
+	    offload_hop(flows->offload, &at, &source, &flow->back))
+		return true;
+	if ((flow->flags & FLOW_AGAIN) == 0)
+		offload_hop_release(flows->offload, flow->hop);
+	return false;
 }
 
-static void release_hop(const struct flows *flows, const struct flow *flow)
+static void release_hops(const struct flows *flows, const struct flow *flow)
 {
 	if ((flow->flags & FLOW_AGAIN) == 0)
 		offload_hop_release(flows->offload, flow->hop);
+	if ((flow->flags & FLOW_SECOND) == 0)
+		offload_hop_release(flows->offload, flow->back);
 }
 
 /* Its devices may have lost their programs, or are not to be used any more. */
@@ -147,9 +157,9 @@ static bool has_way(const struct flows *flows, const struct flow *flow)
 
 	memcpy(again.from, flow->from, sizeof(again.from));
 	memcpy(again.to, flow->to, sizeof(again.to));
-	if (!find_hop(flows, &again))
+	if (!find_hops(flows, &again))
 		return false;
-	release_hop(flows, &again);
+	release_hops(flows, &again);
 	return true;
 }
 
@@ -162,7 +172,7 @@ static void put(struct flows *flows, struct allocation *al, struct pair *pair,
 	struct flow flow = *wanted;
 
 	pair->flows[direction] = FLOW_NONE;
-	if (!find_hop(flows, &flow))
+	if (!find_hops(flows, &flow))
 		return;
 	flow.owner = flows->owner;
 	if ((flow.flags & FLOW_LIMITED) != 0)
@@ -172,7 +182,7 @@ static void put(struct flows *flows, struct allocation *al, struct pair *pair,
 		count_in_force(flows, 1);
 		return;
 	}
-	release_hop(flows, &flow);
+	release_hops(flows, &flow);
 	flow_credit_end(al, paid, flow.credit);
 }
 
@@ -224,7 +234,7 @@ static void end_flow(struct flows *flows, struct allocation *al, struct pair *pa
 	if (is_limited(flow))
 		flow_credit_end(al, is_paid(pair, direction),
 				__atomic_load_n(&flow->credit, __ATOMIC_RELAXED));
-	release_hop(flows, flow);
+	release_hops(flows, flow);
 	pair->flows[direction] = FLOW_NONE;
 	count_in_force(flows, -1);
 }
@@ -564,8 +574,8 @@ static void adopt(struct flows *flows, struct allocation *al, struct pair *pair,
 
 	if (index == FLOW_NONE)
 		return;
-	if (flow_says(flow_at(flows, index), wanted) && find_hop(flows, &flow)) {
-		flow_table_adopt(flows->table, index, flow.hop, flows->owner);
+	if (flow_says(flow_at(flows, index), wanted) && find_hops(flows, &flow)) {
+		flow_table_adopt(flows->table, index, flow.hop, flow.back, flows->owner);
 		pair->flows[direction] = index;
 		pair->credits[direction].had = 0;
 		count_in_force(flows, 1);

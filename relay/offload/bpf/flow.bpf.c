@@ -232,7 +232,7 @@ static __always_inline int tc_relay(struct __sk_buff *skb, bool v6)
 		return result;
 	if (skb->gso_size != 0)
 		return FLOW_UP_SUPER_PACKET;
-	result = judge(&packet, v6, &verdict);
+	result = judge(&packet, skb->ifindex, v6, &verdict);
 	if (result != VERDICT_GOES)
 		return result;
 
@@ -295,6 +295,14 @@ static __always_inline int xdp_send(const struct xdp_md *xdp, const struct flow_
 						    : (int)bpf_redirect(hop->ifindex, 0);
 }
 
+/* Both are aligned to two bytes. */
+static __always_inline bool is_to(const void *frame, const __u8 mac[ETH_ALEN])
+{
+	const __u16 *a = frame, *b = (const __u16 *)mac;
+
+	return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
+}
+
 static __always_inline int xdp_relay(struct xdp_md *xdp, bool v6)
 {
 	struct packet packet = {0};
@@ -309,11 +317,14 @@ static __always_inline int xdp_relay(struct xdp_md *xdp, bool v6)
 	/* No frame tells what its sender left to a device. */
 	if (looks_partial(&packet, v6))
 		return FLOW_UP_NO_CHECKSUM;
-	result = judge(&packet, v6, &verdict);
+	result = judge(&packet, xdp->ingress_ifindex, v6, &verdict);
 	if (result != VERDICT_GOES)
 		return result;
-	if (!verdict.hop->has_macs)
+	if (!verdict.hop->has_macs || !verdict.back->has_macs)
 		return FLOW_UP_NO_WAY;
+	/* For another host, or for all of the link: no driver has sorted that out yet. */
+	if (!is_to(data, verdict.back->from_mac))
+		return PACKET_IS_NOT_OURS;
 
 	int growth = (verdict.wraps ? CHANNEL_HEADER : 0) -
 		     (verdict.strips ? CHANNEL_HEADER : 0);

@@ -30,7 +30,7 @@ relay/offload/bpf/flow.bpf.o: $(bpf_sources) Makefile
 	$(AM_V_GEN)$(MKDIR_P) relay/offload/bpf && $(BPF_CLANG) -O2 -g -mcpu=v3 -target bpf \
 		-std=gnu11 -Wall -Wextra -Werror -I$(srcdir) $(BPF_CFLAGS) $(BPF_CPPFLAGS) \
 		-c $(srcdir)/relay/offload/bpf/flow.bpf.c -o relay/offload/bpf/flow.whole.o && \
-		$(BPFTOOL) gen object $@ relay/offload/bpf/flow.whole.o
+		{ $(BPFTOOL) gen object $@ relay/offload/bpf/flow.whole.o || { rm -f $@; false; }; }
 relay/offload/bpf/flow_skeleton.inc: relay/offload/bpf/flow.bpf.o
 	$(AM_V_GEN)$(BPFTOOL) gen skeleton relay/offload/bpf/flow.bpf.o name flow_skeleton >$@.part && \
 		mv $@.part $@

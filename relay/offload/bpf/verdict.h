@@ -64,7 +64,8 @@ struct verdict {
 	struct flow *first; /* whose key it has */
 	struct flow
 		*flow; /* that says how it leaves: the same, or the next of FLOW_AGAIN */
-	struct flow_hop *hop;
+	struct flow_hop *hop,
+		*back; /* the way out, and that back to where it came from */
 	__u32 label; /* IPv6 flow label: of the flow, never copied (RFC 8656 section 13.2) */
 	__u32 charged; /* payload of flow in bytes, as first has packet.body */
 	__u32 length;  /* of the UDP payload that leaves */
@@ -184,8 +185,8 @@ static __always_inline int judge_again(const struct packet *packet, __u64 now_ns
 	return VERDICT_GOES;
 }
 
-/* Changes nothing. */
-static __always_inline int judge(const struct packet *packet, bool v6,
+/* ifindex: of the device that it came by. Changes nothing. */
+static __always_inline int judge(const struct packet *packet, __u32 ifindex, bool v6,
 				 struct verdict *verdict)
 {
 	/* Some ms coarse, and half the price. It is never early: a flow lasts a tick longer at most. */
@@ -199,6 +200,10 @@ static __always_inline int judge(const struct packet *packet, bool v6,
 		return FLOW_UP_EXPIRED;
 	if ((flow->flags & FLOW_RAW) != 0 && (packet->first & 0x80) == 0)
 		return FLOW_UP_CONTROL;
+	__u32 at = flow->back;
+	verdict->back = bpf_map_lookup_elem(&hops, &at);
+	if (verdict->back == NULL || verdict->back->ifindex != ifindex)
+		return FLOW_UP_NO_FLOW;
 	verdict->first = verdict->flow = flow;
 	verdict->tos = packet->tos;
 	verdict->hop_limit = packet->hop_limit;
@@ -222,7 +227,7 @@ static __always_inline int judge(const struct packet *packet, bool v6,
 	    verdict->first->family != packet->key.family)
 		return FLOW_UP_FAMILY;
 
-	__u32 at = flow->hop;
+	at = flow->hop;
 	struct flow_hop *hop = bpf_map_lookup_elem(&hops, &at);
 	if (hop == NULL || hop->ifindex == 0)
 		return FLOW_UP_NO_WAY;

@@ -71,6 +71,9 @@ bool parity_start(struct parity *parity, const struct fixture_options *options,
 		.has_macs = 1,
 		.hop_limit = SOCKET_PLANE_HOP_LIMIT,
 	};
+	/* The loopback device, by which frames come; its address is zero. */
+	memory->hops[PARITY_BACK] =
+		(struct flow_hop){.ifindex = 1, .mtu = PARITY_MTU, .has_macs = 1};
 	memcpy(memory->hops[PARITY_HOP].to_mac, to_mac, sizeof(to_mac));
 	memcpy(memory->hops[PARITY_HOP].from_mac, from_mac, sizeof(from_mac));
 	parity->table = flow_table_new(memory);
@@ -112,6 +115,7 @@ static bool says(const struct flow *flow, const struct flow *wanted)
 	same.counted = flow->counted;
 	same.credit = flow->credit;
 	same.hop = flow->hop;
+	same.back = flow->back;
 	return memcmp(&same, flow, sizeof(same)) == 0;
 }
 
@@ -131,6 +135,7 @@ static void put_flow(struct parity *parity, uint32_t *in_force, struct flow flow
 		return;
 	}
 	flow.hop = flow.flags & FLOW_AGAIN ? 0 : PARITY_HOP;
+	flow.back = flow.flags & FLOW_SECOND ? 0 : PARITY_BACK;
 	flow.credit = flow.flags & FLOW_LIMITED ? parity->credit : 0;
 	*in_force = flow_table_put(parity->table, &flow, clock_ms(parity));
 }

@@ -16,7 +16,13 @@
 #include "tests/unit/core/fake_edge.h"
 #include "tests/unit/offload/kernel_plane.h"
 
-enum { PARITY_PAIRS = 64, PARITY_BUCKETS = 64, PARITY_MTU = 1500, PARITY_HOP = 1 };
+enum {
+	PARITY_PAIRS = 64,
+	PARITY_BUCKETS = 64,
+	PARITY_MTU = 1500,
+	PARITY_HOP = 1,
+	PARITY_BACK = 2
+};
 
 /* A channel, or the active destination of an allocation, that the kernel is to forward. */
 struct parity_pair {

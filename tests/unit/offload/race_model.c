@@ -171,6 +171,7 @@ static struct held put(struct actor *worker, uint16_t number, uint32_t id,
 	struct flow flow = {
 		.key = race_key(number),
 		.hop = 1,
+		.back = 1,
 		.to_port = number,
 		.family = 4,
 		.owner = worker->number,

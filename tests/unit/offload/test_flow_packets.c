@@ -162,6 +162,7 @@ static struct flow flow_for(const struct spec *in, const struct spec *out)
 		.family = (uint8_t)out->family,
 		.keep = 0xFF,
 		.hop = 7,
+		.back = 9,
 	};
 
 	memcpy(flow.key.source, in->from, 16);
@@ -174,6 +175,12 @@ static struct flow flow_for(const struct spec *in, const struct spec *out)
 static struct flow_hop *hop(void)
 {
 	return &bed.memory.hops[7];
+}
+
+/* That to the device that frames come by. */
+static struct flow_hop *back(void)
+{
+	return &bed.memory.hops[9];
 }
 
 /* Once for all tests, which are processes that share the tables: the verifier takes its time. */
@@ -198,6 +205,8 @@ static void start(void)
 		.from_mac = {2, 0, 0, 0, 0, 1},
 		.hop_limit = 64,
 	};
+	/* The address that frames here are for is zero, as that of the loopback device. */
+	*back() = (struct flow_hop){.ifindex = 1, .mtu = 1500, .has_macs = 1};
 }
 
 static uint8_t frame[PROGRAM_FRAME_MAX];
@@ -1002,6 +1011,33 @@ START_TEST(too_long_to_be_moved)
 }
 END_TEST
 
+/* What a reverse-path filter, or the stack itself, would not let in. */
+START_TEST(by_another_device_or_for_another_host)
+{
+	enum program_kind kind = ways[_i].kind;
+
+	put_usual(ways[_i].family);
+	back()->ifindex = 2;
+	passes_up(kind, FLOW_UP_NO_FLOW);
+	back()->ifindex = 0;
+	passes_up(kind, FLOW_UP_NO_FLOW);
+	back()->ifindex = 1;
+	if (kind == PROGRAM_XDP) {
+		back()->has_macs = 0;
+		passes_up(kind, FLOW_UP_NO_WAY);
+		back()->has_macs = 1;
+		for (size_t i = 0; i < 6; i++) {
+			back()->from_mac[i] = 2;
+			run(kind, &in);
+			ck_assert_msg(result.code == XDP_PASS, "byte %zu", i);
+			back()->from_mac[i] = 0;
+		}
+	}
+	run(kind, &in);
+	leaves_as(kind, &out);
+}
+END_TEST
+
 START_TEST(no_way)
 {
 	put_usual(ways[_i].family);
@@ -1136,6 +1172,7 @@ static void add_cases(Suite *suite)
 	EACH_WAY(super_packets);
 	EACH_WAY(too_long_for_the_way);
 	EACH_WAY(too_long_to_be_moved);
+	EACH_WAY(by_another_device_or_for_another_host);
 	EACH_WAY(no_way);
 	EACH_WAY(between_families);
 	EACH_WAY(flow_without_sense);
